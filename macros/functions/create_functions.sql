@@ -1,0 +1,20 @@
+{% macro function_name(name) -%}
+    {{ adapter.quote(target.schema ~ '_staging') }}.{{ name }}
+{%- endmacro %}
+
+
+{% macro create_functions() %}
+    {{ return(adapter.dispatch('create_functions', 'leadgen_analytics')()) }}
+{% endmacro %}
+
+
+{# The lock, because two runs that create the same function at once fail. #}
+{% macro postgres__create_functions() %}
+    {% do adapter.create_schema(api.Relation.create(database=target.database, schema=target.schema ~ '_staging')) %}
+    {% call statement('create_functions') %}
+        select pg_advisory_xact_lock(hashtext({{ dbt.string_literal(function_name('')) }}));
+        create or replace function {{ try_cast_definition() }};
+        create or replace function {{ pair_in_order_definition() }};
+    {% endcall %}
+    {% do adapter.commit() %}
+{% endmacro %}

@@ -1,0 +1,24 @@
+{% macro try_cast(expression, type) %}
+    {{- return(adapter.dispatch('try_cast', 'leadgen_analytics')(expression, type)) -}}
+{% endmacro %}
+
+
+{# Postgres has no try_cast. Slow (a subtransaction a row), so only a column of an unexpected type pays for it. #}
+{% macro postgres__try_cast(expression, type) -%}
+    nullif({{ function_name('try_cast') }}(cast({{ expression }} as text), '{{ type }}'), 'NaN')
+{%- endmacro %}
+
+
+{% macro try_cast_definition() -%}
+    {{ function_name('try_cast') }}(value text, type text) returns text
+    language plpgsql immutable parallel safe as $function$
+    declare
+        result text;
+    begin
+        execute format('select cast(cast($1 as %s) as text)', type) into result using value;
+        return result;
+    exception when data_exception or program_limit_exceeded then
+        return null;
+    end
+    $function$
+{%- endmacro %}

@@ -1,0 +1,42 @@
+{% macro check_variables() %}
+    {% for name in [
+        'api_log_match_tolerance_seconds', 'qualified_lead_value_usd', 'efficiency_points_per_usd',
+        'default_budget_alert_threshold', 'budget_critical_percentage', 'budget_exceeded_percentage',
+    ] %}
+        {% if var(name) is not number or var(name) <= 0 %}
+            {% do bad_variable(name, 'a number above 0') %}
+        {% endif %}
+    {% endfor %}
+    {% for name in [
+        'export_match_tolerance_seconds', 'clock_skew_tolerance_minutes', 'counter_drift_tolerance',
+        'default_qualification_score', 'degraded_error_rate', 'down_error_rate',
+    ] %}
+        {% if var(name) is not number or var(name) < 0 %}
+            {% do bad_variable(name, 'a number, 0 or above') %}
+        {% endif %}
+    {% endfor %}
+    {% set zone = var('reporting_timezone') %}
+    {% if not is_time_zone(zone) %}
+        {% do bad_variable('reporting_timezone', 'the name of a time zone that the database knows, such as Europe/Berlin') %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro bad_variable(name, expected) %}
+    {% do exceptions.raise_compiler_error(
+        'Source check failed: the variable ' ~ name ~ ' is ' ~ var(name) | string | tojson ~ ', not ' ~ expected ~ '.'
+    ) %}
+{% endmacro %}
+
+
+{% macro is_time_zone(zone) %}
+    {{ return(adapter.dispatch('is_time_zone', 'leadgen_analytics')(zone)) }}
+{% endmacro %}
+
+
+{% macro postgres__is_time_zone(zone) %}
+    {% set query %}
+        select count(*) from pg_catalog.pg_timezone_names where name = {{ dbt.string_literal(dbt.escape_single_quotes(zone)) }}
+    {% endset %}
+    {{ return(run_query(query).rows[0][0] == 1) }}
+{% endmacro %}

@@ -1,0 +1,5 @@
+{% macro declared_source(table_name) %}
+    {% if not execute %}{{ return(none) }}{% endif %}
+    {% set source_id = 'source.' ~ project_name ~ '.app.' ~ table_name %}
+    {{ return(graph.sources[source_id]) }}
+{% endmacro %}

@@ -1,0 +1,3 @@
+{% macro blank_to_null(text) -%}
+    nullif(trim({{ text }}), '')
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{% macro type_money() -%}
+    numeric(18, 4)
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{% macro type_ratio() -%}
+    numeric(18, 6)
+{%- endmacro %}

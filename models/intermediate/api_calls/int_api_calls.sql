@@ -1,0 +1,47 @@
+-- One row per real API call, each counted once; a recorded hourly sum that neither log covers is one row that stands for
+-- request_count calls.
+with counted as (
+
+    select * from {{ ref('int_api_counted_records') }}
+
+),
+
+campaigns as (
+
+    select * from {{ ref('stg_campaigns') }}
+
+),
+
+final as (
+
+    select
+        counted.source_table,
+        counted.record_id,
+        counted.paired_record_id,
+        counted.campaign_id,
+        coalesce(counted.user_id, campaigns.user_id) as user_id,
+        counted.lead_id,
+        counted.api_service,
+        counted.endpoint,
+        counted.error_message,
+        counted.request_count,
+        counted.success_count,
+        counted.error_count,
+        counted.cost,
+        counted.list_cost,
+        counted.response_time_ms,
+        counted.http_status_code,
+        counted.rate_limit_remaining,
+        counted.call_credits_used as credits_used,
+        counted.is_cost_estimated,
+        counted.campaign_id is not null and campaigns.campaign_id is null as is_campaign_deleted,
+        {{ local_date('counted.created_at') }} as call_date,
+        {{ local_hour('counted.created_at') }} as call_hour,
+        counted.created_at
+    from counted
+    left join campaigns
+        on counted.campaign_id = campaigns.campaign_id
+
+)
+
+select * from final

@@ -1,0 +1,68 @@
+-- One row per service and hour: from its calls, or from a recorded ping where the hour has no call.
+with calls as (
+
+    select
+        *,
+        {{ ratio('error_count', 'requests') }} as error_rate
+    from {{ ref('int_service_health_calls') }}
+
+),
+
+pings as (
+
+    select * from {{ ref('int_service_pings') }}
+
+),
+
+hours as (
+
+    select
+        api_service,
+        call_date as health_date,
+        hour_start,
+        {{ health_status('error_rate') }} as status,
+        response_time_ms,
+        p95_response_time_ms,
+        cast(error_rate as numeric(5, 4)) as error_rate,
+        rate_limit_remaining,
+        requests,
+        cost,
+        last_successful_call,
+        last_error,
+        last_seen_at,
+        'derived' as origin
+    from calls
+
+    union all
+
+    select
+        pings.api_service,
+        pings.ping_date as health_date,
+        pings.hour_start,
+        case
+            when pings.status in ('healthy', 'degraded', 'down') then pings.status
+            else {{ health_status('pings.error_rate') }}
+        end as status,
+        pings.response_time_ms,
+        cast(null as {{ type_ratio() }}) as p95_response_time_ms,
+        pings.error_rate,
+        pings.rate_limit_remaining,
+        cast(0 as {{ dbt.type_bigint() }}) as requests,
+        cast(0 as {{ type_money() }}) as cost,
+        case
+            when pings.last_successful_call < {{ seconds_later('pings.hour_start', 3600) }}
+                then pings.last_successful_call
+        end as last_successful_call,
+        pings.last_error,
+        pings.pinged_at as last_seen_at,
+        'recorded' as origin
+    from pings
+    left join calls
+        on
+            pings.api_service = calls.api_service
+            and pings.hour_start = calls.hour_start
+    where calls.api_service is null
+
+)
+
+select * from hours

@@ -1,0 +1,37 @@
+with source as (
+
+    {{ read_source('api_usage') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        id as api_usage_id,
+        user_id,
+        campaign_id,
+        business_id as lead_id,
+
+        -- text
+        service as recorded_service,
+        {{ without_query('endpoint') }} as recorded_endpoint,
+        {{ redact('error_message') }} as error_message,
+
+        -- numerics
+        cost,
+        response_time as response_time_ms,
+        http_status_code,
+        rate_limit_remaining,
+
+        -- booleans
+        coalesce(success, http_status_code >= 100 and http_status_code < 400) as is_success,
+
+        -- timestamps
+        {{ time_or_epoch('created_at') }} as created_at
+
+    from source
+
+)
+
+select * from renamed

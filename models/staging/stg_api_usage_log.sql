@@ -1,0 +1,34 @@
+with source as (
+
+    {{ read_source('api_usage_log') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        id as api_usage_log_id,
+        campaign_id,
+
+        -- text
+        api_service as recorded_service,
+        {{ without_query('endpoint') }} as recorded_endpoint,
+
+        -- numerics
+        request_cost as cost,
+        processing_time_ms as response_time_ms,
+        response_status as http_status_code,
+        credits_used,
+
+        -- booleans
+        response_status >= 100 and response_status < 400 as is_success,
+
+        -- timestamps
+        {{ time_or_epoch('created_at') }} as created_at
+
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,31 @@
+with source as (
+
+    {{ read_source('export_history') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        id as export_id,
+        campaign_id,
+        user_id,
+
+        -- text
+        case when format = 'xlsx' then 'excel' else format end as file_format,
+
+        -- numerics
+        leads_count as row_count,
+        -- no file is larger than the column can say, one terabyte
+        cast(least(file_size_bytes, 1000000000000) / 1048576.0 as numeric(8, 2)) as file_size_mb,
+
+        -- timestamps
+        expires_at,
+        {{ time_or_epoch('created_at') }} as created_at
+
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,31 @@
+with source as (
+
+    {{ read_source('lead_emails') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        id as lead_email_id,
+        lead_id,
+
+        -- text
+        {{ blank_to_null('email') }} as email,
+        source as email_source,
+        verification_status,
+
+        -- numerics
+        verification_score,
+        discovery_cost,
+
+        -- timestamps
+        verified_at,
+        created_at
+
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,30 @@
+with source as (
+
+    {{ read_source('lead_social_profiles') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        id as lead_social_profile_id,
+        lead_id,
+
+        -- text
+        platform,
+        profile_url,
+        username,
+        verification_status,
+
+        -- numerics
+        followers_count,
+
+        -- timestamps
+        created_at
+
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,32 @@
+-- Recorded pings only; the mart service_health_metrics takes one only for an hour without a call.
+with source as (
+
+    {{ read_source('service_health_metrics') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        id as ping_id,
+
+        -- text
+        service_name as recorded_service,
+        status,
+        {{ redact('last_error') }} as last_error,
+
+        -- numerics
+        response_time_ms,
+        error_rate,
+        rate_limit_remaining,
+
+        -- timestamps
+        last_successful_call,
+        {{ time_or_epoch('"timestamp"') }} as pinged_at
+
+    from source
+
+)
+
+select * from renamed

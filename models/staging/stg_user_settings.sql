@@ -1,0 +1,34 @@
+with source as (
+
+    {{ read_source('user_settings') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        user_id,
+
+        -- text
+        {{ malformed_fields({
+            'notification_settings': 'object',
+            'notification_settings.budget_alert_threshold': 'number',
+        }) }} as malformed_fields,
+
+        -- numerics
+        daily_budget_limit,
+        monthly_budget_limit,
+        cast(
+            {{ json_number('notification_settings', ['budget_alert_threshold']) }} as {{ type_money() }}
+        ) as budget_alert_threshold,
+
+        -- timestamps
+        created_at,
+        updated_at
+
+    from source
+
+)
+
+select * from renamed

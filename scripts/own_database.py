@@ -1,0 +1,152 @@
+"""Reach the database that the user's environment names, and say in one line why it cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+
+import psycopg2
+from errors import UserFacingError
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import parse_dsn
+
+# Every schema that the models, seeds and tests are built in (see dbt_project.yml).
+OUTPUT_SCHEMAS = ("analytics", "analytics_audit", "analytics_intermediate", "analytics_staging")
+
+# Any of these says that the user has a database of their own.
+NAMING_VARIABLES = ("DATABASE_URL", "PGHOST", "PGDATABASE", "PGSERVICE")
+
+CONNECT_TIMEOUT_SECONDS = 10
+
+# libpq's variable for a connection parameter is PG and the parameter's name, but for these.
+VARIABLE_OF_PARAMETER = {
+    "dbname": "PGDATABASE",
+    "application_name": "PGAPPNAME",
+    "client_encoding": "PGCLIENTENCODING",
+    "connect_timeout": "PGCONNECT_TIMEOUT",
+}
+
+URL_HELP = (
+    "DATABASE_URL is not a Postgres address: write postgresql://user:password@host:5432/database, with characters"
+    " such as @ : / ? # % in the password percent-encoded (@ is %40)."
+)
+
+
+def is_named(environment: Mapping[str, str]) -> bool:
+    """Whether the environment names a database."""
+    return any(environment.get(name) for name in NAMING_VARIABLES)
+
+
+def libpq_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The PG* variables of the database that the environment names; DATABASE_URL wins over the others.
+
+    Raises UserFacingError if DATABASE_URL cannot be read.
+    """
+    variables = {name: value for name, value in environment.items() if name.startswith("PG")}
+    if environment.get("DATABASE_URL"):
+        variables |= _variables_of_url(environment["DATABASE_URL"])
+    if not variables.get("PGSERVICE"):
+        variables.setdefault("PGHOST", "127.0.0.1")
+    variables.setdefault("PGCONNECT_TIMEOUT", str(CONNECT_TIMEOUT_SECONDS))
+    return variables
+
+
+def check(variables: Mapping[str, str]) -> dict[str, str]:
+    """Connect with the process's environment, which must hold `variables`, and check what can be checked at once.
+
+    Returns the variables with everything spelled out that libpq looks up elsewhere (a service file, a password file),
+    since dbt passes host, user and so on by itself. Raises UserFacingError.
+    """
+    try:
+        connection = psycopg2.connect("")
+    except psycopg2.OperationalError as error:
+        raise UserFacingError(_explain(str(error), variables)) from error
+    with closing(connection):
+        _check_permissions(connection)
+        info = connection.info
+        found = {
+            "PGHOST": info.host,
+            "PGPORT": str(info.port),
+            "PGUSER": info.user,
+            "PGPASSWORD": info.password,
+            "PGDATABASE": info.dbname,
+        }
+    resolved = {**variables, **{name: value for name, value in found.items() if value}}
+    resolved.pop("PGSERVICE", None)
+    return resolved
+
+
+def _variables_of_url(url: str) -> dict[str, str]:
+    try:
+        parameters = parse_dsn(url)
+    except psycopg2.ProgrammingError as error:
+        raise UserFacingError(_explain_url(url, str(error))) from error
+    # An unescaped @ or / moves parts of the password into the host or the port: do not let libpq print them.
+    ports = parameters.get("port", "").split(",")
+    if "@" in parameters.get("host", "") or not all(port.isdigit() for port in ports if port):
+        raise UserFacingError(URL_HELP)
+    return {VARIABLE_OF_PARAMETER.get(name, f"PG{name.upper()}".replace("_", "")): v for name, v in parameters.items()}
+
+
+def _explain_url(url: str, message: str) -> str:
+    message = message.strip().removeprefix("invalid dsn: ")
+    # An @ after the question mark: the password holds one unescaped, and the message might quote its rest.
+    if message.startswith("invalid URI query parameter") and "@" not in url.partition("?")[2]:
+        return f"DATABASE_URL has a setting that Postgres does not know ({message}): remove it from the address."
+    return URL_HELP
+
+
+def _explain(message: str, variables: Mapping[str, str]) -> str:
+    """One line for an error of libpq's, whose own may run over several."""
+    host = variables.get("PGHOST", f"service {variables.get('PGSERVICE')}")
+    port = variables.get("PGPORT", "5432")
+    user = variables.get("PGUSER", "(none given)")
+    # One line for each address tried; the last is the one that counts.
+    lines = [line.strip() for line in message.splitlines() if line.strip()] or ["no reason given"]
+    reason = lines[-1] if "failed:" in lines[-1] else lines[0]
+    reason = reason.rpartition("failed: ")[2].removeprefix("FATAL: ").strip()
+    if "password authentication failed" in message or "no password supplied" in message:
+        return f"{host}:{port} refuses the password of user {user}: correct it in DATABASE_URL or PGPASSWORD."
+    if "does not exist" in message and "database" in message:
+        return f"{reason} on {host}:{port}: correct the name in DATABASE_URL or PGDATABASE, or create the database."
+    unreachable = ("translate host name", "refused", "timeout expired", "timed out", "No route", "unreachable")
+    if any(words in message for words in unreachable):
+        return f"No database server answers at {host}:{port} ({reason}): check host, port, VPN and firewall."
+    return f"Cannot connect to {host}:{port} as {user}: {reason}"
+
+
+def _check_permissions(connection: Connection) -> None:
+    """Raise UserFacingError if this user cannot create the output schemas, or things in them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select
+                current_user,
+                current_database(),
+                has_database_privilege(current_database(), 'create'),
+                array(
+                    select name
+                    from unnest(%s) as name
+                    where to_regnamespace(name) is null
+                ),
+                array(
+                    select name
+                    from unnest(%s) as name
+                    where to_regnamespace(name) is not null and not (
+                        has_schema_privilege(name, 'usage') and has_schema_privilege(name, 'create')
+                    )
+                )
+            """,
+            (list(OUTPUT_SCHEMAS), list(OUTPUT_SCHEMAS)),
+        )
+        user, database, can_create, missing, closed = cursor.fetchone()
+    if missing and not can_create:
+        raise UserFacingError(
+            f'User {user} may not create schemas in database {database}: run grant create on database "{database}"'
+            f' to "{user}"; as its owner, or have the owner create {", ".join(missing)} and grant {user} all on them.'
+        )
+    if closed:
+        raise UserFacingError(
+            f"User {user} may not create anything in schema {', '.join(closed)} of database {database}:"
+            f' have the owner run grant usage, create on schema {", ".join(closed)} to "{user}";'
+        )

@@ -1,0 +1,34 @@
+-- Every api_usage record is a call; what else counts is told by the reconciliation, service by service and day by day.
+with calls as (
+
+    select
+        api_service,
+        call_date as date,
+        sum(request_count) as counted_calls
+    from {{ ref('int_api_calls') }}
+    group by api_service, call_date
+
+),
+
+reconciliation as (
+
+    select
+        api_service,
+        date,
+        counted_calls
+    from {{ ref('api_usage_reconciliation') }}
+    where counted_calls <> 0
+
+)
+
+(
+    select api_service, date, counted_calls from calls
+    except
+    select api_service, date, counted_calls from reconciliation
+)
+union all
+(
+    select api_service, date, counted_calls from reconciliation
+    except
+    select api_service, date, counted_calls from calls
+)

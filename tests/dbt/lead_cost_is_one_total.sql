@@ -1,0 +1,41 @@
+-- What leads cost is what the source says they cost.
+with source_leads as (
+
+    select total_cost, discovery_cost, enrichment_cost, validation_cost
+    from {{ ref('stg_businesses') }}
+    union all
+    select total_cost, discovery_cost, enrichment_cost, null
+    from {{ ref('stg_enhanced_leads') }}
+    where lead_id not in (select lead_id from {{ ref('stg_businesses') }})
+
+),
+
+totals as (
+
+    select
+        (
+            select
+                coalesce(
+                    sum(
+                        case
+                            when total_cost is not null then total_cost
+                            else
+                                coalesce(discovery_cost, 0)
+                                + coalesce(enrichment_cost, 0)
+                                + coalesce(validation_cost, 0)
+                        end
+                    ),
+                    0
+                )
+            from source_leads
+        ) as source_cost,
+        (select coalesce(sum(total_cost), 0) from {{ ref('enhanced_leads') }}) as lead_rows,
+        (select coalesce(sum(lead_cost), 0) from {{ ref('campaign_performance_daily') }}) as daily
+
+)
+
+select *
+from totals
+where
+    source_cost is distinct from lead_rows
+    or source_cost is distinct from daily

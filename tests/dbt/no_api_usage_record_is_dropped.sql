@@ -1,0 +1,6 @@
+select api_usage_id
+from {{ ref('stg_api_usage') }}
+except
+select record_id
+from {{ ref('int_api_calls') }}
+where source_table = 'api_usage'

@@ -1,0 +1,303 @@
+"""The scripts, end to end, in copies of the repository: what a newcomer sees, and what goes wrong on their machines."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import embedded_postgres
+import psycopg2
+import pytest
+from conftest import REPOSITORY, environment_of
+from embedded_postgres import Server
+
+# What the scripts do with a database does not depend on its version; the models are tested on both elsewhere.
+pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)
+
+SMALLEST_SOURCE = """
+create table campaigns (id uuid primary key, name text, status text, created_at timestamptz);
+create table businesses (
+    id uuid primary key, campaign_id uuid, business_name text, confidence_score int, created_at timestamptz
+);
+insert into campaigns values ('00000000-0000-4000-8000-000000000001', 'Plumbers', 'active', '2025-01-01 10:00+00');
+insert into businesses
+select ('00000000-0000-4000-9000-00000000000' || n)::uuid, '00000000-0000-4000-8000-000000000001', 'Lead ' || n, n * 40,
+    '2025-01-01 11:00+00'
+from generate_series(1, 2) as n;
+"""
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A copy of the repository in a folder of its own, and how to run a program in it."""
+
+    folder: Path
+    prefix: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess:
+        kept = {k: v for k, v in os.environ.items() if k != "DATABASE_URL" and not k.startswith(("PG", "DBT_"))}
+        return subprocess.run(
+            [*self.prefix, *command],
+            cwd=self.folder,
+            env={**kept, **self.environment, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A copy whose .venv is the one that runs these tests."""
+    installed = Path(sys.prefix) / "requirements-dev.lock"
+    current = (REPOSITORY / "requirements-dev.lock").read_text()
+    assert installed.exists() and installed.read_text() == current, "run scripts/setup --dev, and pytest from its .venv"
+    folder = tmp_path_factory.mktemp("clone") / "with a space"
+    _copy_repository(folder)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return Clone(folder)
+
+
+@pytest.fixture
+def newcomer() -> Iterator[Clone]:
+    """A copy with nothing installed, of an ordinary user: `nobody`, when the tests run as root."""
+    home = Path(tempfile.mkdtemp(prefix="leadgen-newcomer-"))
+    folder = home / "my clone"
+    _copy_repository(folder)
+    (folder / ".venv").mkdir()  # as a set-up leaves it that was interrupted early
+    prefix = []
+    if os.geteuid() == 0:
+        account = pwd.getpwnam("nobody")
+        for path in (home, *home.rglob("*")):
+            os.chown(path, account.pw_uid, account.pw_gid)
+        prefix = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+    newcomer = Clone(folder, prefix, {"HOME": str(home)})
+    yield newcomer
+    newcomer.run("scripts/stop")
+    shutil.rmtree(home)
+
+
+def test_help_explains_and_installs_nothing(clone: Clone, tmp_path: Path, server: Server):
+    _copy_repository(tmp_path / "clone")
+    result = Clone(tmp_path / "clone").run("scripts/run", "--help")
+    assert result.returncode == 0
+    for words in ("DATABASE_URL", "PGHOST", ".postgres", "analytics_audit", "scripts/stop", "sample data"):
+        assert words in result.stdout
+    assert not (tmp_path / "clone" / ".venv").exists()
+
+
+def test_newcomer_runs_twice(newcomer: Clone, server: Server):
+    first = newcomer.run("scripts/run")
+    if "no Python 3.10" in first.stdout:
+        pytest.skip("the ordinary user has no Python that these scripts support")
+    assert first.returncode == 0, first.stdout
+    assert "Loading sample data" in first.stdout
+    assert re.search(r"Built \d\d marts", first.stdout)
+    assert (newcomer.folder / "site" / "index.html").stat().st_size > 1_000_000
+
+    second = newcomer.run("scripts/run")
+    assert second.returncode == 0, second.stdout
+    assert "Setting up" not in second.stdout
+    assert "Loading sample data" not in second.stdout
+    assert _numbers(second.stdout) == _numbers(first.stdout)
+
+    psql = next(line.strip() for line in second.stdout.splitlines() if "/bin/psql" in line)
+    answer = newcomer.run("bash", "-c", f"{psql} -Atc 'select count(*) > 0 from campaign_analytics'")
+    assert answer.stdout.strip() == "t"
+    assert (newcomer.folder / "profiles.yml").stat().st_mode & 0o077 == 0
+    plain = newcomer.run("bash", "-c", "source .venv/bin/activate && dbt build --quiet --select campaign_analytics")
+    assert plain.returncode == 0, plain.stdout
+
+    assert "has ended" in newcomer.run("scripts/stop").stdout
+    stopped_again = newcomer.run("scripts/stop")
+    assert (stopped_again.returncode, stopped_again.stdout) == (0, "No embedded server is running.\n")
+
+
+def test_two_starts_at_once_give_one_server(tmp_path: Path, server: Server):
+    data_dir = tmp_path / "data with a space"
+    program = "import sys, pathlib, embedded_postgres as e; print(e.start(pathlib.Path(sys.argv[1])).port)"
+    command = [sys.executable, "-c", program, str(data_dir)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts")}
+    starts = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        ports = {start.communicate(timeout=120)[0] for start in starts}
+        assert [start.returncode for start in starts] == [0, 0]
+        assert len(ports) == 1
+    finally:
+        assert embedded_postgres.stop(data_dir)
+    assert not embedded_postgres.stop(data_dir)
+
+
+def test_stale_pid_file_does_not_stop_a_start(tmp_path: Path, server: Server):
+    port = embedded_postgres.start(tmp_path, durable=False).port
+    embedded_postgres.stop(tmp_path)
+    # After a crash and a reboot, the number may be some other program's: here, this one's.
+    (tmp_path / "pgdata" / "postmaster.pid").write_text(f"{os.getpid()}\n")
+    try:
+        assert embedded_postgres.start(tmp_path).port == port
+    finally:
+        embedded_postgres.stop(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"password": "wr0ng"}, "refuses the password of user postgres"),
+        ({"host": "no-such-host.invalid"}, "No database server answers at no-such-host.invalid"),
+        ({"port": "1"}, "No database server answers at 127.0.0.1:1"),
+        ({"dbname": "no_such_database"}, 'database "no_such_database" does not exist'),
+        ({"password": "pa/wr0ng@secret"}, "percent-encoded"),
+        ({"dbname": "x?pgbouncer=true"}, "pgbouncer"),
+    ],
+)
+def test_unusable_address_is_one_line(clone: Clone, empty_database: str, change: dict, words: str):
+    result = clone.run("scripts/run", DATABASE_URL=_url(empty_database, **change))
+    _assert_one_line(result, words)
+    assert "wr0ng" not in result.stdout
+
+
+def test_percent_encoded_password_and_options_are_understood(clone: Clone, server: Server):
+    address = (
+        f"postgresql://postgres:a%40b%2Fc%3A@{server.host}:{server.port}/d%20b?sslmode=disable&options=-cjit%3Doff"
+    )
+    program = "import own_database, os; print(own_database.libpq_environment(os.environ))"
+    result = clone.run(".venv/bin/python", "-c", program, DATABASE_URL=address, PYTHONPATH="scripts", PGUSER="ignored")
+    variables = eval(result.stdout)
+    assert variables["PGPASSWORD"] == "a@b/c:"
+    assert variables["PGUSER"] == "postgres"
+    assert (variables["PGDATABASE"], variables["PGSSLMODE"], variables["PGOPTIONS"]) == ("d b", "disable", "-cjit=off")
+
+
+def test_user_who_may_not_create_schemas(clone: Clone, empty_database: str):
+    _execute(empty_database, SMALLEST_SOURCE)
+    _execute(empty_database, "create role reader login password 'secret'")
+    _execute(empty_database, "grant select on all tables in schema public to reader")
+    try:
+        result = clone.run("scripts/run", DATABASE_URL=_url(empty_database, user="reader", password="secret"))
+        _assert_one_line(result, "User reader may not create schemas in database")
+    finally:
+        _execute(empty_database, "drop owned by reader; drop role reader")
+
+
+def test_smallest_own_database_is_built_and_nothing_else_is_touched(clone: Clone, empty_database: str):
+    _execute(empty_database, SMALLEST_SOURCE)
+    before = _catalogue(empty_database)
+    result = clone.run("scripts/run", DATABASE_URL=_url(empty_database))
+    assert result.returncode == 0, result.stdout
+    assert environment_of(empty_database)["PGPASSWORD"] not in result.stdout
+    assert "sample data" not in result.stdout
+    assert "grant usage on schema analytics" in result.stdout
+    assert not (clone.folder / ".postgres").exists()
+    assert _catalogue(empty_database) == before
+    assert _query(empty_database, "select total_leads, qualified_leads from analytics.campaign_analytics") == [(2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("drop table campaigns", "campaigns"),
+        ("drop table businesses", "businesses"),
+        ("alter table businesses drop column confidence_score", "businesses.confidence_score"),
+    ],
+)
+def test_missing_source_is_named_and_nothing_is_built(clone: Clone, empty_database: str, damage: str, words: str):
+    _execute(empty_database, SMALLEST_SOURCE)
+    _execute(empty_database, damage)
+    result = clone.run("scripts/run", DATABASE_URL=_url(empty_database))
+    errors = [line for line in result.stdout.splitlines() if line.startswith("Error:")]
+    assert result.returncode == 1
+    assert "Traceback" not in result.stdout
+    assert len(errors) == 1 and "Source check failed" in errors[0] and words in errors[0]
+    built = "select count(*) from pg_class join pg_namespace n on n.oid = relnamespace where nspname like 'analytics%'"
+    assert _query(empty_database, built) == [(0,)]
+
+
+def _copy_repository(folder: Path) -> None:
+    """Copy what git tracks or would track: what a clone of the next commit holds."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (REPOSITORY / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, folder / name)
+
+
+def _url(dsn: str, **change: str) -> str:
+    """The database's address as DATABASE_URL has it; a changed part is put in as it is, escaped or not."""
+    variables = environment_of(dsn)
+    parts = {
+        "user": variables["PGUSER"],
+        "password": quote(variables["PGPASSWORD"], safe=""),
+        "host": variables["PGHOST"],
+        "port": variables["PGPORT"],
+        "dbname": variables["PGDATABASE"],
+    }
+    return "postgresql://{user}:{password}@{host}:{port}/{dbname}".format(**(parts | change))
+
+
+def _assert_one_line(result: subprocess.CompletedProcess, words: str) -> None:
+    assert result.returncode == 1
+    assert result.stdout.startswith("Error: ")
+    assert result.stdout.count("\n") == 1
+    assert words in result.stdout
+
+
+def _numbers(output: str) -> list[str]:
+    """The table of results in a run's output."""
+    lines = output.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("  Campaigns"))
+    return lines[start : lines.index("Next:")]
+
+
+def _catalogue(dsn: str) -> list[tuple]:
+    """Everything outside the analytics schemas and the system's own: relations, their columns, functions, types."""
+    return _query(
+        dsn,
+        """
+        with ours as (
+            select oid, nspname
+            from pg_namespace
+            where nspname not like 'analytics%' and nspname not like 'pg\\_%' and nspname <> 'information_schema'
+        )
+
+        select 'schema', nspname, '', '' from ours
+        union all
+        select 'relation', nspname, relname, concat(relkind, ' ', relfilenode)
+        from pg_class join ours on ours.oid = relnamespace
+        union all
+        select 'column', nspname, relname || '.' || attname, format_type(atttypid, atttypmod)
+        from pg_attribute join pg_class on pg_class.oid = attrelid join ours on ours.oid = relnamespace
+        union all
+        select 'function', nspname, proname, pg_get_function_identity_arguments(pg_proc.oid)
+        from pg_proc join ours on ours.oid = pronamespace
+        union all
+        select 'type', nspname, typname, '' from pg_type join ours on ours.oid = typnamespace
+        union all
+        select 'extension', extname, '', '' from pg_extension
+        order by 1, 2, 3, 4
+        """,
+    )
+
+
+def _execute(dsn: str, statement: str) -> None:
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _query(dsn: str, statement: str) -> list[tuple]:
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall()

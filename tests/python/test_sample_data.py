@@ -1,0 +1,260 @@
+"""The sample database is what its truth says: checked with SQL of the tests' own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime, timezone
+from decimal import Decimal
+
+import generate_sample_data
+import numpy as np
+import psycopg2
+import pytest
+from sample_data import load
+from sample_data.api_calls import Caller, plan_outages, work
+from sample_data.campaigns import Size, plan_campaigns
+from sample_data.load import RefusedError, generate
+from sample_data.reference import Prices, endpoint_spellings, service_spellings, squeeze
+from sample_data.shapes import TABLES_OF_SHAPE
+
+SHAPES = tuple(TABLES_OF_SHAPE)
+API_CALLS = 2_000
+UNTIL = datetime(2025, 9, 3, 15, 30, tzinfo=timezone.utc)
+
+LEADS = {
+    "current": "select id, campaign_id, created_at, business_name, phone, place_id, 'businesses' as source_table, "
+    "confidence_score as score, discovery_cost as a, enrichment_cost as b, validation_cost as c from businesses",
+    "enhanced": "select id, campaign_id, created_at, business_name, phone, null as place_id, "
+    "'enhanced_leads' as source_table, confidence_score as score, discovery_cost as a, enrichment_cost as b, "
+    "null::numeric as c from enhanced_leads",
+}
+LEADS["hybrid"] = f"{LEADS['current']} union all {LEADS['enhanced']} where id not in (select id from businesses)"
+
+ORPHAN = "campaign_id is null or campaign_id not in (select id from campaigns)"
+NO_LEAD = "business_id not in (select id from leads)"
+FUTURE = "created_at > now() + interval '5 minutes'"
+NAME = "regexp_replace(lower({}.business_name), '[^a-z0-9]', '', 'g')"
+PHONE = "right(regexp_replace({}.phone, '[^0-9]', '', 'g'), 10)"
+OLDER = "o.campaign_id = l.campaign_id and (o.created_at, o.id) < (l.created_at, l.id)"
+SAME = (
+    f"{OLDER} and (o.place_id = l.place_id or "
+    f"({NAME.format('o')} = {NAME.format('l')} and {PHONE.format('o')} = {PHONE.format('l')}))"
+)
+ODD_SERVICE = "coalesce({}, '') in ('clearbit', 'Apollo.io', '')"
+
+# (issue type, table, condition); of a lead, the table is the one that it lives in.
+LEAD_RULES = (
+    ("orphan_business", ORPHAN),
+    ("missing_cost", "coalesce(a, b, c) is null"),
+    ("negative_cost", "least(a, b, c) < 0"),
+    ("future_timestamp", FUTURE),
+    ("score_out_of_range", "score not between 0 and 100"),
+    ("duplicate_lead", f"exists (select from leads o where {SAME})"),
+)
+RULES = (
+    ("orphan_lead_email", "lead_emails", "lead_id not in (select id from leads)"),
+    ("orphan_social_profile", "lead_social_profiles", "lead_id not in (select id from leads)"),
+    ("score_out_of_range", "lead_emails", "verification_score not between 0 and 100"),
+    ("score_out_of_range", "enhanced_leads", "data_completeness_score not between 0 and 100"),
+    ("orphan_api_call", "api_usage", f"{ORPHAN} or {NO_LEAD}"),
+    ("orphan_api_call", "api_usage_log", ORPHAN),
+    ("orphan_api_call", "api_cost_tracking", f"{ORPHAN} or {NO_LEAD}"),
+    ("unknown_service", "api_usage", ODD_SERVICE.format("service")),
+    ("unknown_service", "api_usage_log", ODD_SERVICE.format("api_service")),
+    ("unknown_service", "api_cost_tracking", ODD_SERVICE.format("api_service")),
+    ("missing_cost", "api_usage", "cost is null"),
+    ("missing_cost", "api_usage_log", "request_cost is null"),
+    ("missing_cost", "api_cost_tracking", "coalesce(total_cost, cost_per_request) is null"),
+    ("negative_cost", "api_usage", "cost < 0"),
+    ("negative_cost", "api_usage_log", "request_cost < 0"),
+    ("negative_cost", "api_cost_tracking", "total_cost < 0"),
+    ("future_timestamp", "campaigns", FUTURE),
+    ("future_timestamp", "api_usage", FUTURE),
+    ("future_timestamp", "api_usage_log", FUTURE),
+    ("future_timestamp", "api_cost_tracking", FUTURE),
+    ("unknown_status", "campaigns", "status in ('archived', 'draft')"),
+    ("unknown_status", "businesses", "processing_stage in ('parked', 're-checking')"),
+    ("malformed_json_field", "businesses", "jsonb_typeof(enrichment_sources) <> 'array'"),
+    ("malformed_json_field", "businesses", "jsonb_typeof(enrichment_data) <> 'object'"),
+    ("malformed_json_field", "businesses", "jsonb_typeof(validation_status) <> 'object'"),
+    ("malformed_json_field", "enhanced_leads", "jsonb_typeof(enrichment_sources) <> 'object'"),
+    ("malformed_json_field", "user_settings", "jsonb_typeof(notification_settings) <> 'object'"),
+    ("malformed_json_field", "user_settings", "notification_settings ->> 'budget_alert_threshold' !~ '^[0-9]+$'"),
+)
+CAMPAIGN_RULES = {
+    False: (
+        "jsonb_typeof(settings) <> 'object'",
+        "settings ->> 'min_confidence_score' !~ '^[0-9]+$'",
+        "results ->> 'discovered' !~ '^[0-9]+$'",
+    ),
+    True: ("jsonb_typeof(search_parameters) <> 'object'",),
+}
+# Which call counts is what the project computes from the pairing: its own tests compare these.
+NEED_PAIRING = {"deleted_campaign_spend", "unpriced_call"}
+
+
+@contextmanager
+def connected(dsn: str) -> Iterator[psycopg2.extensions.cursor]:
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute("set timezone = 'UTC'")
+        yield cursor
+
+
+def rows(cursor, query: str) -> list[tuple]:
+    cursor.execute(query)
+    return cursor.fetchall()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_rows_are_what_the_truth_says(empty_database: str, shape: str) -> None:
+    truth = generate(empty_database, shape, API_CALLS, seed=3, until=UNTIL)
+
+    assert truth["api_calls"]["total"] == sum(truth["api_calls"]["by_service"].values()) == API_CALLS
+    with connected(empty_database) as cursor:
+        cursor.execute(f"create temporary table leads as {LEADS[shape]}")
+        assert found_defects(cursor, shape) == {
+            issue_type: {tuple(record) for record in records}
+            for issue_type, records in truth["defects"].items()
+            if issue_type not in NEED_PAIRING
+        }
+        lead_cost = "sum(coalesce(a, 0) + coalesce(b, 0) + coalesce(c, 0))"
+        assert rows(cursor, f"select count(*), {lead_cost} from leads") == [
+            (truth["leads"], Decimal(truth["lead_cost"]))
+        ]
+        assert exports(cursor, shape) == truth["exports"]
+        assert_lies_in_period(cursor, shape)
+
+
+def found_defects(cursor, shape: str) -> dict[str, set[tuple[str, str]]]:
+    """The defects in the tables, by the tests' own rules."""
+    tables = TABLES_OF_SHAPE[shape]
+    found: dict[str, set[tuple[str, str]]] = {}
+    for issue_type, condition in LEAD_RULES:
+        query = f"select source_table, id::text from leads l where {condition}"
+        found.setdefault(issue_type, set()).update(rows(cursor, query))
+    is_enhanced = shape == "enhanced"
+    campaign_rules = [("malformed_json_field", "campaigns", condition) for condition in CAMPAIGN_RULES[is_enhanced]]
+    counter = "total_cost" if is_enhanced else "current_cost"
+    spent = (
+        "(select coalesce(sum(coalesce(a, 0) + coalesce(b, 0) + coalesce(c, 0)), 0) from leads l "
+        "where l.campaign_id = campaigns.id)"
+    )
+    drift = ("counter_drift", "campaigns", f"abs({counter} - {spent}) > 0.01 * abs({spent})")
+    for issue_type, table, condition in (*RULES, *campaign_rules, drift):
+        if table in tables:
+            key = "user_id" if table == "user_settings" else "id"
+            query = f"select '{table}', {key}::text from {table} where {condition}"
+            found.setdefault(issue_type, set()).update(rows(cursor, query))
+    return found
+
+
+def exports(cursor, shape: str) -> int:
+    """The number of exports, an export in both tables counted once."""
+    if shape == "current":
+        return rows(cursor, "select count(*) from export_history")[0][0]
+    if shape == "enhanced":
+        return rows(cursor, "select count(*) from dashboard_exports")[0][0]
+    same = (
+        "d.id = h.id or (d.campaign_id = h.campaign_id and d.user_id = h.user_id and d.row_count = h.leads_count "
+        "and d.file_format = replace(h.format, 'xlsx', 'excel') "
+        "and d.created_at between h.created_at - interval '5 s' and h.created_at + interval '5 s')"
+    )
+    query = f"""
+        select (select count(*) from dashboard_exports) + count(*) from export_history h
+        where not exists (select from dashboard_exports d where {same})
+    """
+    return rows(cursor, query)[0][0]
+
+
+def assert_lies_in_period(cursor, shape: str) -> None:
+    """Only planted records are newer than the end of the data."""
+    for table in ("campaigns", "api_usage", "api_usage_log", "api_cost_tracking", "businesses", "enhanced_leads"):
+        if table in TABLES_OF_SHAPE[shape]:
+            query = f"select min(created_at), max(created_at) from {table} where not {FUTURE}"
+            first, last = rows(cursor, query)[0]
+            assert (UNTIL - first).days <= 91, table
+            assert last <= UNTIL, table
+
+
+def test_second_load_is_refused_and_changes_nothing(empty_database: str) -> None:
+    generate(empty_database, "current", 1000, until=UNTIL)
+    with pytest.raises(RefusedError, match="schema public already holds api_usage, .*drop them"):
+        generate(empty_database, "enhanced", 1000, until=UNTIL)
+    with connected(empty_database) as cursor:
+        assert rows(cursor, "select to_regclass('enhanced_leads')") == [(None,)]
+
+
+def test_load_that_fails_leaves_nothing(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(load, "settings_rows", fail)
+    with pytest.raises(KeyboardInterrupt):
+        generate(empty_database, "hybrid", 1000, schema="application")
+    with connected(empty_database) as cursor:
+        assert rows(cursor, "select count(*) from pg_namespace where nspname = 'application'") == [(0,)]
+
+
+def test_same_arguments_give_the_same_rows(empty_database: str) -> None:
+    truths = [generate(empty_database, "hybrid", 1000, 5, UNTIL, schema) for schema in ("one", "two")]
+    assert truths[0] == truths[1]
+    with connected(empty_database) as cursor:
+        for table in TABLES_OF_SHAPE["hybrid"]:
+            digests = [
+                rows(cursor, f"select md5(string_agg(t::text, ';' order by t::text)) from {schema}.{table} t")
+                for schema in ("one", "two")
+            ]
+            assert digests[0] == digests[1], table
+
+
+@pytest.mark.parametrize(("shape", "expected"), [("current", []), ("hybrid", [False, False])])
+def test_lead_links_point_to_enhanced_leads(empty_database: str, shape: str, expected: list[bool]) -> None:
+    generate(empty_database, shape, 1000, until=UNTIL)
+    query = """
+        select convalidated from pg_constraint
+        where contype = 'f' and confrelid = to_regclass('enhanced_leads')
+            and conrelid in ('lead_emails'::regclass, 'lead_social_profiles'::regclass)
+    """
+    with connected(empty_database) as cursor:
+        assert [valid for (valid,) in rows(cursor, query)] == expected
+
+
+def test_leads_cost_what_their_calls_cost() -> None:
+    rng = np.random.default_rng(1)
+    plan = plan_campaigns(rng, Size(20_000), int(UNTIL.timestamp()) * 1_000_000)
+    caller = Caller(rng, plan_outages(rng, plan), Prices())
+    worked = work(rng, caller, plan.campaigns, plan.batches, 20_000)
+    parts = worked.leads.select("discovery_cost", "enrichment_cost", "validation_cost")
+    assert len(worked.calls) == 20_000
+    assert parts.sum_horizontal().sum() == worked.calls["cost"].sum() > 0
+
+
+def test_every_service_and_endpoint_has_spellings_that_the_seeds_know() -> None:
+    for spellings in (*service_spellings().values(), *endpoint_spellings().values()):
+        assert len(spellings) > 2
+    assert squeeze("Google Places") == squeeze("google-places") == "googleplaces"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--api-calls", "5"], "ask for at least 1000"),
+        (["--until", "2999-01-01"], "cannot end in the future"),
+        (["--until", "2020-01-01T00:00:00Z"], "seeds/api_prices.csv has no price"),
+    ],
+)
+def test_bad_arguments_get_one_line(
+    empty_database: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
+) -> None:
+    command = ["generate_sample_data.py", "--shape", "current", "--database-url", empty_database, *arguments]
+    monkeypatch.setattr(sys, "argv", command)
+    assert generate_sample_data.main() == 1
+    output = capsys.readouterr().err
+    assert message in output
+    assert output.count("\n") == 1
