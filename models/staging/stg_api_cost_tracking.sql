@@ -13,7 +13,7 @@ renamed as (
         business_id as lead_id,
 
         -- text
-        api_service as recorded_service,
+        {{ blank_to_null('api_service') }} as recorded_service,
         {{ without_query('endpoint') }} as recorded_endpoint,
 
         -- numerics

@@ -14,7 +14,7 @@ renamed as (
         business_id as lead_id,
 
         -- text
-        service as recorded_service,
+        {{ blank_to_null('service') }} as recorded_service,
         {{ without_query('endpoint') }} as recorded_endpoint,
         {{ redact('error_message') }} as error_message,
 

@@ -12,7 +12,7 @@ renamed as (
         campaign_id,
 
         -- text
-        api_service as recorded_service,
+        {{ blank_to_null('api_service') }} as recorded_service,
         {{ without_query('endpoint') }} as recorded_endpoint,
 
         -- numerics

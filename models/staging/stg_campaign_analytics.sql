@@ -16,7 +16,7 @@ renamed as (
         -- text
         metric_name,
         metric_type,
-        api_service as recorded_service,
+        {{ blank_to_null('api_service') }} as recorded_service,
         '{{ 'recorded_enhanced' if is_enhanced else 'recorded_simple' }}' as origin,
 
         -- numerics

@@ -12,7 +12,7 @@ renamed as (
         id as ping_id,
 
         -- text
-        service_name as recorded_service,
+        {{ blank_to_null('service_name') }} as recorded_service,
         status,
         {{ redact('last_error') }} as last_error,
 

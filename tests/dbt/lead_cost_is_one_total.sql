@@ -30,7 +30,7 @@ totals as (
             from source_leads
         ) as source_cost,
         (select coalesce(sum(total_cost), 0) from {{ ref('enhanced_leads') }}) as lead_rows,
-        (select coalesce(sum(lead_cost), 0) from {{ ref('campaign_performance_daily') }}) as daily
+        (select coalesce(sum(lead_cost), 0) from {{ ref('int_leads_hourly') }}) as hourly
 
 )
 
@@ -38,4 +38,4 @@ select *
 from totals
 where
     source_cost is distinct from lead_rows
-    or source_cost is distinct from daily
+    or source_cost is distinct from hourly

@@ -15,7 +15,6 @@ totals as (
         (select count(*) from leads) as source_leads,
         (select count(*) from {{ ref('enhanced_leads') }}) as lead_rows,
         (select coalesce(sum(total_leads_discovered), 0) from {{ ref('lead_qualification_metrics') }}) as hourly,
-        (select coalesce(sum(leads_discovered), 0) from {{ ref('campaign_performance_daily') }}) as daily,
         (select coalesce(sum(total_leads), 0) from {{ ref('campaign_analytics') }})
         + (
             select count(*)
@@ -32,5 +31,4 @@ from totals
 where
     source_leads is distinct from lead_rows
     or source_leads is distinct from hourly
-    or source_leads is distinct from daily
     or source_leads is distinct from by_campaign

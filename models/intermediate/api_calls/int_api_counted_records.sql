@@ -1,13 +1,7 @@
 -- The records of the logs that are calls: each call once. DECISIONS.md, "Which log wins", has the rules.
 with records as (
 
-    select * from {{ ref('int_api_records') }}
-
-),
-
-pairs as (
-
-    select * from {{ ref('int_api_pairs') }}
+    select * from {{ ref('int_api_paired_records') }}
 
 ),
 
@@ -15,14 +9,11 @@ usage_calls as (
 
     select
         records.*,
-        pairs.api_usage_log_id as paired_record_id,
         second_records.credits_used as call_credits_used
     from records
-    left join pairs
-        on records.record_id = pairs.api_usage_id
     left join records as second_records
         on
-            pairs.api_usage_log_id = second_records.record_id
+            records.paired_record_id = second_records.record_id
             and second_records.source_table = 'api_usage_log'
     where records.source_table = 'api_usage'
 
@@ -32,12 +23,9 @@ log_only_calls as (
 
     select
         records.*,
-        cast(null as {{ type_uuid() }}) as paired_record_id,
         records.credits_used as call_credits_used
     from records
-    left join pairs
-        on records.record_id = pairs.api_usage_log_id
-    where records.source_table = 'api_usage_log' and pairs.api_usage_log_id is null
+    where records.source_table = 'api_usage_log' and records.paired_record_id is null
 
 ),
 
@@ -55,7 +43,6 @@ tracking_only_calls as (
 
     select
         records.*,
-        cast(null as {{ type_uuid() }}) as paired_record_id,
         records.credits_used as call_credits_used
     from records
     left join logged_hours

@@ -37,8 +37,7 @@ final as (
         recorded_service,
         api_service,
         endpoint,
-        {{ text_of(["coalesce(cast(campaign_id as " ~ dbt.type_string() ~ "), '')", "'|'", 'api_service', "'|'", "coalesce(endpoint, '')"]) }}
-            as pairing_key,
+        pairing_key,
         error_message,
         request_count,
         success_count,

@@ -5,43 +5,32 @@ with records as (
 
 ),
 
-service_aliases as (
+names as (
 
-    select * from {{ ref('service_aliases') }}
-
-),
-
-endpoint_aliases as (
-
-    select * from {{ ref('endpoint_aliases') }}
+    select * from {{ ref('int_api_names') }}
 
 ),
 
-with_service as (
+named as (
 
     select
         records.*,
-        {{ canonical_service('records.recorded_service', 'service_aliases.api_service') }} as api_service,
-        service_aliases.api_service is not null as is_service_known
+        names.api_service,
+        names.endpoint,
+        names.is_service_known,
+        {{ text_of([
+            "coalesce(cast(records.campaign_id as " ~ dbt.type_string() ~ "), '')",
+            "'|'",
+            'names.api_service',
+            "'|'",
+            "coalesce(names.endpoint, '')",
+        ]) }} as pairing_key
     from records
-    left join service_aliases
-        on {{ spelling_key('records.recorded_service') }} = service_aliases.alias
-
-),
-
-with_endpoint as (
-
-    select
-        with_service.*,
-        coalesce(
-            endpoint_aliases.endpoint, {{ unlisted_name('with_service.recorded_endpoint') }}
-        ) as endpoint
-    from with_service
-    left join endpoint_aliases
+    left join names
         on
-            with_service.api_service = endpoint_aliases.api_service
-            and {{ spelling_key('with_service.recorded_endpoint') }} = endpoint_aliases.alias
+            coalesce(records.recorded_service, '') = coalesce(names.recorded_service, '')
+            and coalesce(records.recorded_endpoint, '') = coalesce(names.recorded_endpoint, '')
 
 )
 
-select * from with_endpoint
+select * from named

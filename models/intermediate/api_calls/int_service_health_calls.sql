@@ -18,11 +18,10 @@ hourly as (
         cast(sum(request_count) as {{ dbt.type_bigint() }}) as requests,
         cast(sum(error_count) as {{ dbt.type_bigint() }}) as error_count,
         cast(coalesce(sum(cost), 0) as {{ type_money() }}) as cost,
-        cast(
-            sum(response_time_ms * request_count)
-            / nullif(sum(case when response_time_ms is not null then request_count end), 0)
-            as {{ type_ratio() }}
-        ) as response_time_ms,
+        {{ ratio(
+            'sum(response_time_ms * request_count)',
+            'sum(case when response_time_ms is not null then request_count end)',
+        ) }} as response_time_ms,
         {{ percentile('case when is_single_call then response_time_ms end', 0.95) }} as p95_response_time_ms,
         {{ newest('rate_limit_remaining', 'created_at', 'record_id') }} as rate_limit_remaining,
         max(case when is_single_call and success_count > 0 then created_at end) as last_successful_call,

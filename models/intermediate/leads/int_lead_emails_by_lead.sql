@@ -15,7 +15,7 @@ ranked as (
             partition by lead_id
             order by
                 case when verification_status = 'deliverable' then 0 else 1 end,
-                verification_score desc nulls last,
+                case when verification_score between 0 and 100 then verification_score end desc nulls last,
                 created_at nulls last,
                 lead_email_id
         ) as preference

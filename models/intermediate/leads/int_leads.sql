@@ -3,7 +3,8 @@ with leads as (
 
     select
         *,
-        case when confidence_score between 0 and 100 then confidence_score end as usable_score
+        case when confidence_score between 0 and 100 then confidence_score end as usable_score,
+        case when data_completeness_score between 0 and 100 then data_completeness_score end as usable_completeness
     from {{ ref('int_leads_unioned') }}
 
 ),
@@ -59,7 +60,7 @@ final as (
         leads.enrichment_cost,
         leads.validation_cost,
         cast({{ lead_total_cost('leads') }} as {{ type_money() }}) as total_cost,
-        coalesce(leads.data_completeness_score, {{ filled_in_score('leads') }}) as data_completeness_score,
+        coalesce(leads.usable_completeness, {{ filled_in_score('leads') }}) as data_completeness_score,
         coalesce(
             leads.is_qualified,
             leads.usable_score >= coalesce(campaigns.qualification_score, {{ var('default_qualification_score') }}),
