@@ -73,7 +73,21 @@ def check(variables: Mapping[str, str]) -> dict[str, str]:
         }
     resolved = {**variables, **{name: value for name, value in found.items() if value}}
     resolved.pop("PGSERVICE", None)
-    return resolved
+    return {**resolved, **_without_jit(resolved)}
+
+
+def _without_jit(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variable that turns JIT off, which takes longer to compile a view over views than the view takes to run.
+
+    Empty if the server does not take options at the start of a session: some connection poolers refuse them.
+    """
+    # What the user has set comes after, and wins.
+    options = f"-c jit=off {variables.get('PGOPTIONS', '')}".strip()
+    try:
+        psycopg2.connect("", options=options).close()
+    except psycopg2.OperationalError:
+        return {}
+    return {"PGOPTIONS": options}
 
 
 def _variables_of_url(url: str) -> dict[str, str]:

@@ -4,11 +4,14 @@
     {%- set declared = declared_source(table_name).columns if execute else {} -%}
     select
     {%- for column in declared.values() %}
+        {%- set value = cast_source_column(column.name, present.get(column.name), column.data_type) %}
         {%- if column.data_type == 'point' %}
         {{ coordinate(column.name, present.get(column.name), 'x') }} as {{ column.name }}_x,
         {{ coordinate(column.name, present.get(column.name), 'y') }} as {{ column.name }}_y
+        {%- elif column.name == 'id' and not column.config.meta.get('required') %}
+        coalesce({{ value }}, {{ hash_uuid(["'" ~ table_name ~ "'", 'row_number() over ()']) }}) as id
         {%- else %}
-        {{ cast_source_column(column.name, present.get(column.name), column.data_type) }} as {{ adapter.quote(column.name) }}
+        {{ value }} as {{ adapter.quote(column.name) }}
         {%- endif %}
         {{- ',' if not loop.last }}
     {%- else %}

@@ -449,7 +449,9 @@ def _service_health_metrics(facts: Facts) -> Iterator[Row]:
             if hour_calls:
                 yield row | _derived_health(hour_calls, facts.reference)
             else:
-                yield row | _recorded_health(pings[key], hour.start + HOUR, last_success, facts.reference)
+                row |= _recorded_health(pings[key], hour.start + HOUR, last_success, facts.reference)
+                last_success = row["last_successful_call"]
+                yield row
 
 
 def _latest(*times: int | None) -> int | None:
@@ -473,7 +475,7 @@ def _derived_health(calls: list[CallRecord], reference: Reference) -> Row:
 
 def _recorded_health(ping: Row, end_of_hour: int, last_success: int | None, reference: Reference) -> Row:
     recorded = ping["last_successful_call"]
-    is_recorded_usable = recorded is not None and recorded <= end_of_hour
+    is_recorded_usable = recorded is not None and recorded < end_of_hour
     is_status_known = ping["status"] in HEALTH_STATUSES
     return {
         "status": ping["status"] if is_status_known else _health(ping["error_rate"], reference),

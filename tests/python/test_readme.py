@@ -1,0 +1,93 @@
+"""What README shows and promises is true: its queries, its variables, its list of defects, its role."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg2
+import pytest
+import yaml
+from conftest import REPOSITORY, ShapeDatabase, describe_failures, environment_of, run_dbt
+from embedded_postgres import Server
+from generate_sample_data import generate
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+MARTS = {path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql")}
+ROLE = "analytics_transformer"
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def _section(title: str) -> str:
+    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("query", _blocks("sql"), ids=lambda query: re.search(r"from (\w+)", query)[1])
+def test_example_query_runs(shape_database: ShapeDatabase, query: str) -> None:
+    with closing(psycopg2.connect(shape_database.dsn, options="-csearch_path=analytics")) as connection:
+        cursor = connection.cursor()
+        cursor.execute(query)
+        columns = [column.name for column in cursor.description]
+        assert "?column?" not in columns
+        # Nobody need be over budget, and the enhanced shape has one log only.
+        assert cursor.fetchall() or "projected_month_spend > monthly_budget_limit" in query
+
+
+def test_every_mart_has_an_example() -> None:
+    assert {re.search(r"from (\w+)", query)[1] for query in _blocks("sql")} == MARTS
+
+
+def test_variables_are_those_of_the_project() -> None:
+    documented = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", _section("Variables"), flags=re.MULTILINE))
+    project = yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text(encoding="utf-8"))
+    assert documented == {name: str(value) for name, value in project["vars"].items()}
+
+
+def test_defects_are_those_of_the_models() -> None:
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", _section("Data quality"), flags=re.MULTILINE)
+    documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    sources = [
+        *(REPOSITORY / "models/intermediate/quality").glob("*.sql"),
+        REPOSITORY / "macros/quality/time_issues.sql",
+    ]
+    built = {name for path in sources for name in re.findall(r"issue\(\s*'(\w+)'", path.read_text(encoding="utf-8"))}
+    assert documented == built
+
+
+def test_folders_and_files_exist() -> None:
+    named = re.findall(r"`((?:\./)?(?:models|seeds|macros|tests|scripts)/[\w/.]*)`", README)
+    assert named
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
+
+
+@pytest.fixture
+def database_with_role(server: Server, empty_database: str) -> Iterator[str]:
+    """A sample database on which README's role has been made; the connection string is that role's."""
+    if "embedded" not in str(server.data_dir):
+        pytest.skip("rights are the same on every version; once is enough")
+    generate(empty_database, "current", api_calls=1_000)
+    name = environment_of(empty_database)["PGDATABASE"]
+    (block,) = _blocks("postgresql")
+    statements = block.replace("on database postgres", f'on database "{name}"').replace("…", "secret")
+    with closing(psycopg2.connect(empty_database)) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute(statements)
+        yield psycopg2.extensions.make_dsn(empty_database, user=ROLE, password="secret")
+        cursor.execute(f"drop owned by {ROLE} cascade; drop role {ROLE}")
+
+
+def test_role_builds_everything_and_reads_no_secret(database_with_role: str) -> None:
+    result = run_dbt(["build"], environment_of(database_with_role))
+    assert result.success, describe_failures(result)
+    with closing(psycopg2.connect(database_with_role)) as connection:
+        cursor = connection.cursor()
+        cursor.execute("select count(*), count(monthly_budget_limit) from analytics.budget_status")
+        rows, with_limits = cursor.fetchone()
+        assert rows and with_limits
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute("select api_keys from user_settings")
