@@ -6,7 +6,7 @@ with hourly as (
 
 campaigns as (
 
-    select campaign_id, user_id from {{ ref('stg_campaigns') }}
+    select * from {{ ref('stg_campaigns') }}
 
 )
 

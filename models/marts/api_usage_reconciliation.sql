@@ -8,15 +8,15 @@ summed as (
 
     select
         api_service,
-        record_date,
         {%- for column in [
             'usage_calls', 'log_calls', 'tracking_calls', 'paired_calls', 'log_only_calls', 'tracking_only_calls'
         ] %}
         cast(sum({{ column }}) as {{ dbt.type_bigint() }}) as {{ column }},
         {%- endfor %}
         {%- for column in ['usage_cost', 'log_cost', 'tracking_cost', 'counted_cost'] %}
-        cast(coalesce(sum({{ column }}), 0) as {{ type_money() }}) as {{ column }}{{ ',' if not loop.last }}
+        cast(coalesce(sum({{ column }}), 0) as {{ type_money() }}) as {{ column }},
         {%- endfor %}
+        record_date
     from sides
     group by api_service, record_date
 

@@ -18,10 +18,12 @@ to_date as (
     select
         daily.*,
         cast(
-            sum(spend) over (partition by user_id, spend_month order by spend_date) as {{ type_money() }}
+            sum(daily.spend) over (
+                partition by daily.user_id, daily.spend_month order by daily.spend_date
+            ) as {{ type_money() }}
         ) as month_to_date_spend,
-        cast(extract(day from spend_date) as integer) as day_of_month,
-        cast(extract(day from {{ dbt.last_day('spend_date', 'month') }}) as integer) as days_in_month
+        cast(extract(day from daily.spend_date) as integer) as day_of_month,
+        cast(extract(day from {{ dbt.last_day('daily.spend_date', 'month') }}) as integer) as days_in_month
     from daily
 
 ),

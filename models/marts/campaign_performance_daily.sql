@@ -26,16 +26,32 @@ calls as (
 
 campaigns as (
 
-    select campaign_id, user_id, budget_limit from {{ ref('stg_campaigns') }}
+    select * from {{ ref('stg_campaigns') }}
 
 ),
 
 activity as (
 
-    select campaign_id, activity_date, leads_discovered, leads_qualified, lead_cost, 0 as api_calls, 0 as api_cost, 0 as api_errors
+    select
+        campaign_id,
+        activity_date,
+        leads_discovered,
+        leads_qualified,
+        lead_cost,
+        0 as api_calls,
+        0 as api_cost,
+        0 as api_errors
     from leads
     union all
-    select campaign_id, activity_date, 0, 0, 0, api_calls, api_cost, api_errors
+    select
+        campaign_id,
+        activity_date,
+        0 as leads_discovered,
+        0 as leads_qualified,
+        0 as lead_cost,
+        api_calls,
+        api_cost,
+        api_errors
     from calls
 
 ),

@@ -19,7 +19,7 @@ calls as (
 
 campaigns as (
 
-    select campaign_id, user_id from {{ ref('stg_campaigns') }}
+    select * from {{ ref('stg_campaigns') }}
 
 ),
 
@@ -37,7 +37,15 @@ activity as (
         0 as api_cost
     from leads
     union all
-    select campaign_id, call_date, call_hour, 0, 0, null, api_calls, api_cost
+    select
+        campaign_id,
+        call_date as activity_date,
+        call_hour as activity_hour,
+        0 as leads_discovered,
+        0 as leads_qualified,
+        null as avg_confidence_score,
+        api_calls,
+        api_cost
     from calls
 
 ),

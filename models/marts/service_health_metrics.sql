@@ -17,20 +17,20 @@ running as (
 
     select
         hours.*,
-        sum(requests) over day_so_far as requests_today,
-        sum(cost) over day_so_far as cost_today,
-        sum(cost) over month_so_far as cost_this_month,
-        max(last_successful_call) over history as last_successful_call_so_far,
+        sum(hours.requests) over day_so_far as requests_today,
+        sum(hours.cost) over day_so_far as cost_today,
+        sum(hours.cost) over month_so_far as cost_this_month,
+        max(hours.last_successful_call) over history as last_successful_call_so_far,
         -- a call dated in the future must not pass for the present
         row_number() over (
-            partition by api_service
-            order by case when hour_start <= current_timestamp then 0 else 1 end, hour_start desc
+            partition by hours.api_service
+            order by case when hours.hour_start <= current_timestamp then 0 else 1 end asc, hours.hour_start desc
         ) as recency
     from hours
     window
-        day_so_far as (partition by api_service, health_date order by hour_start),
-        month_so_far as (partition by api_service, health_month order by hour_start),
-        history as (partition by api_service order by hour_start)
+        day_so_far as (partition by hours.api_service, hours.health_date order by hours.hour_start),
+        month_so_far as (partition by hours.api_service, hours.health_month order by hours.hour_start),
+        history as (partition by hours.api_service order by hours.hour_start)
 
 )
 

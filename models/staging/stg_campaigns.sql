@@ -14,13 +14,13 @@ renamed as (
 
     select
         -- ids
-        id as campaign_id,
-        user_id,
+        source.id as campaign_id,
+        source.user_id,
 
         -- text
-        name as campaign_name,
-        coalesce(business_type, {{ json_text('search_parameters', ['business_type']) }}) as business_type,
-        coalesce(location, {{ json_text('search_parameters', ['location']) }}) as location,
+        source.name as campaign_name,
+        coalesce(source.business_type, {{ json_text('source.search_parameters', ['business_type']) }}) as business_type,
+        coalesce(source.location, {{ json_text('source.search_parameters', ['location']) }}) as location,
         source.status as recorded_status,
         coalesce(statuses.status, 'unknown') as status,
         {{ malformed_fields({
@@ -36,17 +36,18 @@ renamed as (
         }) }} as malformed_fields,
 
         -- numerics
-        coalesce(target_count, lead_limit) as lead_target,
-        cast(budget_limit as {{ type_money() }}) as budget_limit,
-        cast(coalesce(current_cost, total_cost) as {{ type_money() }}) as recorded_cost,
+        coalesce(source.target_count, source.lead_limit) as lead_target,
+        cast(source.budget_limit as {{ type_money() }}) as budget_limit,
+        cast(coalesce(source.current_cost, source.total_cost) as {{ type_money() }}) as recorded_cost,
         cast(
-            coalesce({{ json_number('settings', ['min_confidence_score']) }}, quality_threshold) as {{ type_money() }}
+            coalesce({{ json_number('source.settings', ['min_confidence_score']) }}, source.quality_threshold)
+            as {{ type_money() }}
         ) as qualification_score,
 
         -- timestamps
-        {{ time_or_epoch('created_at') }} as created_at,
-        updated_at,
-        completed_at
+        {{ time_or_epoch('source.created_at') }} as created_at,
+        source.updated_at,
+        source.completed_at
 
     from source
     left join statuses

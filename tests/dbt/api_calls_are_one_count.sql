@@ -22,13 +22,13 @@ reconciliation as (
 )
 
 (
-    select api_service, date, counted_calls from calls
+    select * from calls
     except
-    select api_service, date, counted_calls from reconciliation
+    select * from reconciliation
 )
 union all
 (
-    select api_service, date, counted_calls from reconciliation
+    select * from reconciliation
     except
-    select api_service, date, counted_calls from calls
+    select * from calls
 )

@@ -26,13 +26,13 @@ daily as (
 )
 
 (
-    select campaign_id, date, leads_discovered, leads_qualified, api_calls, api_cost from hourly
+    select * from hourly
     except
-    select campaign_id, date, leads_discovered, leads_qualified, api_calls, api_cost from daily
+    select * from daily
 )
 union all
 (
-    select campaign_id, date, leads_discovered, leads_qualified, api_calls, api_cost from daily
+    select * from daily
     except
-    select campaign_id, date, leads_discovered, leads_qualified, api_calls, api_cost from hourly
+    select * from hourly
 )

@@ -1,12 +1,20 @@
 -- What leads cost is what the source says they cost.
 with source_leads as (
 
-    select total_cost, discovery_cost, enrichment_cost, validation_cost
+    select
+        total_cost,
+        discovery_cost,
+        enrichment_cost,
+        validation_cost
     from {{ ref('stg_businesses') }}
     union all
-    select total_cost, discovery_cost, enrichment_cost, null
+    select
+        total_cost,
+        discovery_cost,
+        enrichment_cost,
+        null as validation_cost
     from {{ ref('stg_enhanced_leads') }}
-    where lead_id not in (select lead_id from {{ ref('stg_businesses') }})
+    where lead_id not in (select businesses.lead_id from {{ ref('stg_businesses') }} as businesses)
 
 ),
 
@@ -17,13 +25,12 @@ totals as (
             select
                 coalesce(
                     sum(
-                        case
-                            when total_cost is not null then total_cost
-                            else
-                                coalesce(discovery_cost, 0)
-                                + coalesce(enrichment_cost, 0)
-                                + coalesce(validation_cost, 0)
-                        end
+                        coalesce(
+                            total_cost,
+                            coalesce(discovery_cost, 0)
+                            + coalesce(enrichment_cost, 0)
+                            + coalesce(validation_cost, 0)
+                        )
                     ),
                     0
                 )

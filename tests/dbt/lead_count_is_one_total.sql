@@ -1,11 +1,16 @@
 -- Every lead of the source is in each mart exactly once; the campaign mart lacks only leads whose campaign is gone.
 with leads as (
 
-    select lead_id, campaign_id from {{ ref('stg_businesses') }}
+    select
+        lead_id,
+        campaign_id
+    from {{ ref('stg_businesses') }}
     union
-    select lead_id, campaign_id
+    select
+        lead_id,
+        campaign_id
     from {{ ref('stg_enhanced_leads') }}
-    where lead_id not in (select lead_id from {{ ref('stg_businesses') }})
+    where lead_id not in (select businesses.lead_id from {{ ref('stg_businesses') }} as businesses)
 
 ),
 

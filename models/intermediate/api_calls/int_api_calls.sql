@@ -1,5 +1,5 @@
--- One row per real API call, each counted once; a recorded hourly sum that neither log covers is one row that stands for
--- request_count calls.
+-- One row per real API call, each counted once; a recorded hourly sum that neither log covers is one row that stands
+-- for request_count calls.
 with counted as (
 
     select * from {{ ref('int_api_counted_records') }}

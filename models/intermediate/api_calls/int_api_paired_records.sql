@@ -40,14 +40,17 @@ left_at_borders as (
     where
         {{ epoch_block(seconds_later('created_at', -tolerance), block_seconds) }}
         <> {{ epoch_block(seconds_later('created_at', tolerance), block_seconds) }}
-        and record_id not in (select api_usage_id from within_blocks)
-        and record_id not in (select api_usage_log_id from within_blocks)
+        and record_id not in (select within_blocks.api_usage_id from within_blocks)
+        and record_id not in (select within_blocks.api_usage_log_id from within_blocks)
 
 ),
 
 pairs as (
 
-    select api_usage_id, api_usage_log_id from within_blocks
+    select
+        api_usage_id,
+        api_usage_log_id
+    from within_blocks
     union all
     {{ pairs_within('left_at_borders', 'border') }}
 
@@ -55,9 +58,17 @@ pairs as (
 
 halves as (
 
-    select 'api_usage' as source_table, api_usage_id as record_id, api_usage_log_id as paired_record_id from pairs
+    select
+        'api_usage' as source_table,
+        api_usage_id as record_id,
+        api_usage_log_id as paired_record_id
+    from pairs
     union all
-    select 'api_usage_log' as source_table, api_usage_log_id as record_id, api_usage_id as paired_record_id from pairs
+    select
+        'api_usage_log' as source_table,
+        api_usage_log_id as record_id,
+        api_usage_id as paired_record_id
+    from pairs
 
 ),
 

@@ -14,9 +14,17 @@ settings as (
 
 spend as (
 
-    select user_id, call_date as spend_date, cost from calls
+    select
+        user_id,
+        call_date as spend_date,
+        cost
+    from calls
     union all
-    select user_id, {{ local_date('current_timestamp') }}, 0 from settings
+    select
+        user_id,
+        {{ local_date('current_timestamp') }} as spend_date,
+        0 as cost
+    from settings
 
 ),
 

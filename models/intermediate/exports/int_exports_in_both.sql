@@ -19,9 +19,10 @@ candidates as (
         row_number() over (
             partition by dashboard.export_id
             order by
-                case when history.created_at <= dashboard.created_at
-                    then dashboard.created_at - history.created_at
-                else history.created_at - dashboard.created_at end,
+                case
+                    when history.created_at <= dashboard.created_at then dashboard.created_at - history.created_at
+                    else history.created_at - dashboard.created_at
+                end,
                 history.export_id
         ) as nearness
     from dashboard

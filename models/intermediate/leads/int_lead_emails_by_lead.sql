@@ -14,10 +14,10 @@ ranked as (
         row_number() over (
             partition by lead_id
             order by
-                case when verification_status = 'deliverable' then 0 else 1 end,
+                case when verification_status = 'deliverable' then 0 else 1 end asc,
                 case when verification_score between 0 and 100 then verification_score end desc nulls last,
-                created_at nulls last,
-                lead_email_id
+                created_at asc nulls last,
+                lead_email_id asc
         ) as preference
     from emails
 

@@ -1,6 +1,9 @@
 with leads as (
 
-    select lead_id, campaign_id from {{ ref('int_leads_unioned') }}
+    select
+        lead_id,
+        campaign_id
+    from {{ ref('int_leads_unioned') }}
 
 ),
 

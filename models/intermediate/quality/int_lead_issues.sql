@@ -17,10 +17,20 @@ with leads as (
 -- a twin is no lead of its own, but its fields are read
 malformed_leads as (
 
-    select 'businesses' as source_table, lead_id as record_id, campaign_id, malformed_fields, created_at
+    select
+        'businesses' as source_table,
+        lead_id as record_id,
+        campaign_id,
+        malformed_fields,
+        created_at
     from {{ ref('stg_businesses') }}
     union all
-    select 'enhanced_leads' as source_table, lead_id as record_id, campaign_id, malformed_fields, created_at
+    select
+        'enhanced_leads' as source_table,
+        lead_id as record_id,
+        campaign_id,
+        malformed_fields,
+        created_at
     from {{ ref('stg_enhanced_leads') }}
 
 ),
