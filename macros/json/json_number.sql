@@ -1,6 +1,9 @@
 {# A number or a string that is a plain number of at most nine digits before the point; anything else is NULL. #}
 {% macro json_number(column, path) -%}
-    case when {{ is_plain_number(json_text(column, path)) }} then cast({{ json_text(column, path) }} as {{ type_money() }}) end
+    case
+        when {{ is_plain_number(json_text(column, path)) }}
+            then cast({{ json_text(column, path) }} as {{ type_money() }})
+    end
 {%- endmacro %}
 
 

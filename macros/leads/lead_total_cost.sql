@@ -3,7 +3,9 @@
     coalesce(
         {{ leads }}.total_cost,
         case
-            when coalesce({{ leads }}.discovery_cost, {{ leads }}.enrichment_cost, {{ leads }}.validation_cost) is not null
+            when
+                coalesce({{ leads }}.discovery_cost, {{ leads }}.enrichment_cost, {{ leads }}.validation_cost)
+                is not null
                 then
                     coalesce({{ leads }}.discovery_cost, 0)
                     + coalesce({{ leads }}.enrichment_cost, 0)

@@ -1,4 +1,4 @@
-{# One kind of defect, as a select over `relation`; to be unioned. The relation has record_id, campaign_id, created_at. #}
+{# One kind of defect, as a select over `relation`; to be unioned. #}
 {% macro issue(issue_type, severity, relation, where, details, source_table='source_table') -%}
     select
         '{{ issue_type }}' as issue_type,

@@ -20,7 +20,10 @@
                 {% do errors.append('column ' ~ node.schema ~ '.' ~ name) %}
             {% elif actual_type is none %}
                 {% do notes.append(name) if not has_other_form(node, column, columns) %}
-            {% elif 'try_cast' in cast_source_column(column.name, actual_type, column.data_type) and column.data_type != 'point' %}
+            {% elif
+                column.data_type != 'point'
+                and 'try_cast' in cast_source_column(column.name, actual_type, column.data_type)
+            %}
                 {% do mistyped.append(name ~ ' (' ~ actual_type ~ ', expected ' ~ column.data_type ~ ')') %}
             {% endif %}
         {% endfor %}
@@ -36,11 +39,12 @@
     {% if errors %}
         {% do exceptions.raise_compiler_error(
             'Source check failed: missing, or not readable by ' ~ target.user ~ ': ' ~ errors | join(', ')
-            ~ '. Add it or grant select on it; if the application lives in another schema, set the variable source_schema.'
+            ~ '. Add it or grant select on it; if the application lives in another schema,'
+            ~ ' set the variable source_schema.'
         ) %}
     {% endif %}
 
-    {% set shape = 'hybrid' if present['businesses'] and present['enhanced_leads'] else 'current' if present['businesses'] else 'enhanced' %}
+    {% set shape = 'enhanced' if not present['businesses'] else 'hybrid' if present['enhanced_leads'] else 'current' %}
     {{ log('Source: schema ' ~ schema ~ ', shape ' ~ shape, info=true) }}
     {% if missing_tables %}
         {{ log('Missing tables, read as empty: ' ~ missing_tables | join(', '), info=true) }}

@@ -17,7 +17,9 @@
     {% endfor %}
     {% set zone = var('reporting_timezone') %}
     {% if not is_time_zone(zone) %}
-        {% do bad_variable('reporting_timezone', 'the name of a time zone that the database knows, such as Europe/Berlin') %}
+        {% do bad_variable(
+            'reporting_timezone', 'the name of a time zone that the database knows, such as Europe/Berlin'
+        ) %}
     {% endif %}
 {% endmacro %}
 
@@ -36,7 +38,9 @@
 
 {% macro postgres__is_time_zone(zone) %}
     {% set query %}
-        select count(*) from pg_catalog.pg_timezone_names where name = {{ dbt.string_literal(dbt.escape_single_quotes(zone)) }}
+        select count(*)
+        from pg_catalog.pg_timezone_names
+        where name = {{ dbt.string_literal(dbt.escape_single_quotes(zone)) }}
     {% endset %}
     {{ return(run_query(query).rows[0][0] == 1) }}
 {% endmacro %}

@@ -12,12 +12,17 @@
         ('[{[<].*[]}>]', '[payload]'),
         ('[a-z][a-z0-9+.-]*://\\S+', '[url]'),
         ('\\S+@\\S+', '[email]'),
-        ('(key|token|secret|password|passwd|authorization|bearer|signature|sig)\\S*\\s*[=: ]\\s*(bearer\\s+)?\\S+', '\\1=[redacted]'),
+        (
+            '(key|token|secret|password|passwd|authorization|bearer|signature|sig)'
+            ~ '\\S*\\s*[=: ]\\s*(bearer\\s+)?\\S+',
+            '\\1=[redacted]',
+        ),
         ('[a-z0-9_+/=-]{20,}', '[redacted]'),
     ] -%}
     {%- set expression = namespace(sql=text) -%}
     {%- for pattern, replacement in patterns -%}
-        {%- set expression.sql = "regexp_replace(" ~ expression.sql ~ ", '" ~ pattern ~ "', '" ~ replacement ~ "', 'gi')" -%}
+        {%- set arguments = [expression.sql, "'" ~ pattern ~ "'", "'" ~ replacement ~ "'", "'gi'"] -%}
+        {%- set expression.sql = 'regexp_replace(' ~ arguments | join(', ') ~ ')' -%}
     {%- endfor -%}
     left({{ expression.sql }}, 200)
 {%- endmacro %}

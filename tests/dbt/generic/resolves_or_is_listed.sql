@@ -1,7 +1,6 @@
 {#
   Values that name nothing in the parent and are not listed in data_quality_issues either: what cannot be attributed may
-  stand in a mart, but never silently. `listed_as` is the column of data_quality_issues that has the value, `listed_by` the
-  column of the model to compare it with, if that is another than the tested one.
+  stand in a mart, but never silently.
 #}
 {% test resolves_or_is_listed(model, column_name, to, field, listed_as='campaign_id', listed_by=none) %}
     select child.*
