@@ -8,7 +8,10 @@
         when daily_budget_limit = 0 and spend > 0 then 'exceeded'
         when monthly_budget_limit = 0 and month_to_date_spend > 0 then 'exceeded'
         when {{ worst }} >= {{ var('budget_critical_percentage') }} then 'critical'
-        when {{ worst }} >= alert_threshold then 'warning'
+        when
+            {{ worst }} >= alert_threshold
+            and coalesce(daily_utilization_percentage, monthly_utilization_percentage) is not null
+            then 'warning'
         else 'ok'
     end
 {%- endmacro %}

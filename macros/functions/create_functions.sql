@@ -10,7 +10,10 @@
 
 {# The lock, because two runs that create the same function at once fail. #}
 {% macro postgres__create_functions() %}
-    {% do adapter.create_schema(api.Relation.create(database=target.database, schema=target.schema ~ '_staging')) %}
+    {#- `create schema if not exists` asks for the right to create one even where it exists. -#}
+    {% if not adapter.check_schema_exists(target.database, target.schema ~ '_staging') %}
+        {% do adapter.create_schema(api.Relation.create(database=target.database, schema=target.schema ~ '_staging')) %}
+    {% endif %}
     {% call statement('create_functions') %}
         select pg_advisory_xact_lock(hashtext({{ dbt.string_literal(function_name('')) }}));
         create or replace function {{ try_cast_definition() }};

@@ -9,9 +9,13 @@
 {%- endmacro %}
 
 
+{#
+  Parallel unsafe, because an exception block is a subtransaction, which no parallel plan may start. The time zone, because
+  a time without one is in UTC whoever asks.
+#}
 {% macro try_cast_definition() -%}
     {{ function_name('try_cast') }}(value text, type text) returns text
-    language plpgsql immutable parallel safe as $function$
+    language plpgsql stable parallel unsafe set timezone = 'UTC' set datestyle = 'ISO, MDY' as $function$
     declare
         result text;
     begin

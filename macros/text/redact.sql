@@ -1,6 +1,6 @@
 {#
-  An error message without what it may quote: web addresses, e-mail addresses, payloads in braces or brackets, values
-  of key-like words and long tokens. At most 200 characters.
+  An error message without what it may quote: payloads (from the first brace or bracket on), web and e-mail addresses,
+  whatever follows a key-like word, and long tokens. At most 200 characters.
 #}
 {% macro redact(text) %}
     {{- return(adapter.dispatch('redact', 'leadgen_analytics')(text)) -}}
@@ -9,13 +9,14 @@
 
 {% macro postgres__redact(text) -%}
     {%- set patterns = [
-        ('[{[<].*[]}>]', '[payload]'),
+        ('[{[<].*', '[payload]'),
         ('[a-z][a-z0-9+.-]*://\\S+', '[url]'),
         ('\\S+@\\S+', '[email]'),
+        ('\\?\\S*=\\S*', '[query]'),
         (
-            '(key|token|secret|password|passwd|authorization|bearer|signature|sig)'
-            ~ '\\S*\\s*[=: ]\\s*(bearer\\s+)?\\S+',
-            '\\1=[redacted]',
+            '(^|[^a-z])((api[_-]?)?key|token|secret|pass|passwd|password|pwd|auth|authorization|bearer|basic|signature|sig'
+            ~ '|credentials?|cookie|session)([^a-z].*|$)',
+            '\\1\\2 [redacted]',
         ),
         ('[a-z0-9_+/=-]{20,}', '[redacted]'),
     ] -%}

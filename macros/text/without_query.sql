@@ -1,4 +1,8 @@
-{# The part of an address before `?`, because a query string may hold an API key. #}
+{# An address without what may hold a key: credentials before `@`, and everything from the first of ? # & ; on. #}
 {% macro without_query(text) -%}
-    {{ blank_to_null(dbt.split_part(text, "'?'", 1)) }}
+    {%- set address = namespace(sql="case when " ~ text ~ " like '%@%' then " ~ dbt.split_part(text, "'@'", 2) ~ " else " ~ text ~ " end") -%}
+    {%- for separator in ['?', '#', '&', ';'] -%}
+        {%- set address.sql = dbt.split_part(address.sql, "'" ~ separator ~ "'", 1) -%}
+    {%- endfor -%}
+    {{ blank_to_null(address.sql) }}
 {%- endmacro %}

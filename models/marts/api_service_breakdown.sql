@@ -12,7 +12,7 @@ daily as (
         cast(sum(request_count) as {{ dbt.type_bigint() }}) as total_requests,
         cast(sum(cost) as {{ type_money() }}) as total_cost,
         sum(success_count) as success_count,
-        sum(response_time_ms * request_count) as timed_response_ms,
+        sum(cast(response_time_ms as {{ dbt.type_bigint() }}) * request_count) as timed_response_ms,
         sum(case when response_time_ms is not null then request_count else 0 end) as timed_request_count,
         {{ percentile('single_call_ms', 0.50) }} as p50_response_time_ms,
         {{ percentile('single_call_ms', 0.95) }} as p95_response_time_ms,

@@ -21,6 +21,7 @@ ratings as (
     select
         efficiency_rating,
         min_cost_usd,
+        min_cost_usd = min(min_cost_usd) over () as is_lowest,
         lead(min_cost_usd) over (order by min_cost_usd) as next_min_cost_usd
     from {{ ref('efficiency_ratings') }}
 
@@ -44,7 +45,8 @@ counted as (
         coalesce(calls.total_api_cost, 0) as total_api_cost,
         {{ ratio('calls.success_count', 'calls.total_api_calls') }} as api_success_rate,
         calls.avg_response_time_ms,
-        {{ ratio('leads.total_cost', 'leads.qualified_leads', type='numeric(28, 12)') }} as cost_per_qualified_lead
+        {{ ratio('coalesce(leads.total_cost, 0)', 'leads.qualified_leads', type='numeric(28, 12)') }}
+            as cost_per_qualified_lead
     from campaigns
     left join leads
         on campaigns.campaign_id = leads.campaign_id
@@ -80,13 +82,13 @@ select
     counted.deliverable_emails,
     {{ ratio('counted.deliverable_emails', 'counted.total_emails') }} as email_verification_rate,
     counted.leads_with_social_profile,
-    cast(counted.total_cost as numeric(12, 4)) as total_cost,
+    {{ cast_or_null('counted.total_cost', 12, 4) }} as total_cost,
     counted.total_api_calls,
-    cast(counted.total_api_cost as numeric(12, 4)) as total_api_cost,
+    {{ cast_or_null('counted.total_api_cost', 12, 4) }} as total_api_cost,
     counted.api_success_rate,
     counted.avg_response_time_ms,
-    {{ ratio('counted.total_cost', 'counted.total_leads', type='numeric(12, 4)') }} as cost_per_lead,
-    cast(counted.cost_per_qualified_lead as numeric(12, 4)) as cost_per_qualified_lead,
+    {{ cast_or_null(ratio('counted.total_cost', 'counted.total_leads', type='numeric(38, 12)'), 12, 4) }} as cost_per_lead,
+    {{ cast_or_null('counted.cost_per_qualified_lead', 12, 4) }} as cost_per_qualified_lead,
     {{ roi_percentage('counted.qualified_leads', 'counted.total_cost') }} as roi_percentage,
     {{ efficiency_score('counted.cost_per_qualified_lead') }} as efficiency_score,
     ratings.efficiency_rating,
@@ -98,5 +100,5 @@ select
 from counted
 left join ratings
     on
-        counted.cost_per_qualified_lead >= ratings.min_cost_usd
+        (counted.cost_per_qualified_lead >= ratings.min_cost_usd or ratings.is_lowest)
         and (ratings.next_min_cost_usd is null or counted.cost_per_qualified_lead < ratings.next_min_cost_usd)

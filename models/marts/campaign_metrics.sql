@@ -65,7 +65,7 @@ select
     metric_id,
     campaign_id,
     metric_name,
-    cast(metric_value as {{ type_ratio() }}) as metric_value,
+    cast(metric_value as numeric(38, 6)) as metric_value,
     metric_type,
     api_service,
     recorded_at,

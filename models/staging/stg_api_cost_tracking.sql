@@ -19,10 +19,13 @@ renamed as (
         -- numerics
         greatest(coalesce(request_count, 1), 0) as request_count,
         cast(
-            coalesce(total_cost, cast(request_count as {{ type_money() }}) * cost_per_request) as {{ type_money() }}
+            coalesce(
+                total_cost, {{ possible_cost('cast(request_count as ' ~ type_money() ~ ') * cost_per_request') }}
+            ) as {{ type_money() }}
         ) as cost,
-        coalesce(success_count, 0) as success_count,
-        coalesce(error_count, 0) as error_count,
+        {%- for count in ['success_count', 'error_count'] %}
+        least(greatest(coalesce({{ count }}, 0), 0), greatest(coalesce(request_count, 1), 0)) as {{ count }},
+        {%- endfor %}
         avg_response_time_ms,
         rate_limit_remaining,
 

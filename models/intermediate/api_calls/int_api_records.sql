@@ -15,7 +15,7 @@ priced as (
 
     select
         records.*,
-        prices.list_price_usd * records.request_count as list_cost
+        {{ possible_cost('prices.list_price_usd * records.request_count') }} as list_cost
     from records
     left join prices
         on

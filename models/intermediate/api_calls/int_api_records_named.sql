@@ -18,13 +18,7 @@ named as (
         names.api_service,
         names.endpoint,
         names.is_service_known,
-        {{ text_of([
-            "coalesce(cast(records.campaign_id as " ~ dbt.type_string() ~ "), '')",
-            "'|'",
-            'names.api_service',
-            "'|'",
-            "coalesce(names.endpoint, '')",
-        ]) }} as pairing_key
+        {{ pairing_key('records.campaign_id', 'names.api_service', 'names.endpoint') }} as pairing_key
     from records
     left join names
         on

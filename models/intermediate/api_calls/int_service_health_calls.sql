@@ -19,7 +19,7 @@ hourly as (
         cast(sum(error_count) as {{ dbt.type_bigint() }}) as error_count,
         cast(coalesce(sum(cost), 0) as {{ type_money() }}) as cost,
         {{ ratio(
-            'sum(response_time_ms * request_count)',
+            'sum(cast(response_time_ms as ' ~ dbt.type_bigint() ~ ') * request_count)',
             'sum(case when response_time_ms is not null then request_count end)',
         ) }} as response_time_ms,
         {{ percentile('case when is_single_call then response_time_ms end', 0.95) }} as p95_response_time_ms,

@@ -1,5 +1,5 @@
--- One row per export_history row that a dashboard_exports row records too: same id, or else the nearest in time of the
--- same user, campaign, format and row count.
+-- One row per export_history row that a dashboard_exports row records too: same id, or else paired one to one, in time
+-- order, with a row of the same user, campaign, format and row count.
 with history as (
 
     select * from {{ ref('stg_export_history') }}
@@ -12,42 +12,49 @@ dashboard as (
 
 ),
 
-candidates as (
-
-    select
-        history.export_id,
-        row_number() over (
-            partition by dashboard.export_id
-            order by
-                case
-                    when history.created_at <= dashboard.created_at then dashboard.created_at - history.created_at
-                    else history.created_at - dashboard.created_at
-                end,
-                history.export_id
-        ) as nearness
-    from dashboard
-    inner join history
-        on
-            dashboard.export_id <> history.export_id
-            and dashboard.user_id is not distinct from history.user_id
-            and dashboard.campaign_id is not distinct from history.campaign_id
-            and dashboard.file_format is not distinct from history.file_format
-            and dashboard.row_count is not distinct from history.row_count
-            and history.created_at
-            between {{ seconds_later('dashboard.created_at', -var('export_match_tolerance_seconds')) }}
-            and {{ seconds_later('dashboard.created_at', var('export_match_tolerance_seconds')) }}
-
-),
-
-matched as (
+same_id as (
 
     select history.export_id
     from history
     inner join dashboard
         on history.export_id = dashboard.export_id
-    union
-    select export_id from candidates
-    where nearness = 1
+
+),
+
+others as (
+
+    select 'history' as side, export_id, user_id, campaign_id, file_format, row_count, created_at
+    from history
+    where export_id not in (select export_id from same_id)
+    union all
+    select 'dashboard' as side, export_id, user_id, campaign_id, file_format, row_count, created_at
+    from dashboard
+    where export_id not in (select export_id from same_id)
+
+),
+
+alike as (
+
+    select
+        {%- for side in ['history', 'dashboard'] %}
+        array_agg(export_id order by created_at, export_id) filter (where side = '{{ side }}') as {{ side }}_ids,
+        array_agg(created_at order by created_at, export_id) filter (where side = '{{ side }}') as {{ side }}_times
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from others
+    group by user_id, campaign_id, file_format, row_count
+
+),
+
+matched as (
+
+    select export_id from same_id
+    union all
+    select pairs.first_id as export_id
+    from alike
+    cross join lateral {{ pair_in_order(
+        'history_ids', 'history_times', 'dashboard_ids', 'dashboard_times', var('export_match_tolerance_seconds')
+    ) }} as pairs
 
 )
 

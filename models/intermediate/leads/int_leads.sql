@@ -71,15 +71,18 @@ final as (
         coalesce(emails.email_count, 0) as email_count,
         coalesce(emails.deliverable_email_count, 0) as deliverable_email_count,
         coalesce(emails.best_email, leads.email) as best_email,
-        coalesce(
-            leads.is_email_verified, leads.is_email_valid or emails.deliverable_email_count > 0, false
-        ) as is_email_verified,
+        coalesce(leads.is_email_verified, false)
+        or coalesce(leads.is_email_valid, false)
+        or coalesce(emails.deliverable_email_count > 0, false) as is_email_verified,
         coalesce(profiles.social_profile_count, 0) as social_profile_count,
-        coalesce(leads.is_social_verified, profiles.has_verified_profile, false) as is_social_verified,
+        coalesce(leads.is_social_verified, false)
+        or coalesce(profiles.has_verified_profile, false) as is_social_verified,
         leads.website_status,
-        coalesce(
-            leads.export_status, case when leads.exported_at is null then 'pending' else 'exported' end
-        ) as export_status,
+        -- pending is the column's default, so that an export says more
+        case
+            when leads.exported_at is not null and coalesce(leads.export_status, 'pending') = 'pending' then 'exported'
+            else coalesce(leads.export_status, 'pending')
+        end as export_status,
         leads.exported_at,
         leads.latitude,
         leads.longitude,

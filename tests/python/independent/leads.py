@@ -141,7 +141,7 @@ def _lead(table: str, row: Row, twin: Row | None, emails: list[Row], profiles: l
         "social_profile_count": len(profiles),
         "social_verified": _social_verified(recorded("social_verified"), profiles),
         "website_status": recorded("website_status"),
-        "export_status": recorded("export_status") or ("pending" if row["exported_at"] is None else "exported"),
+        "export_status": _export_status(recorded("export_status"), row["exported_at"]),
         "exported_at": row["exported_at"],
         "latitude": latitude,
         "longitude": longitude,
@@ -191,16 +191,21 @@ def _best_email(emails: list[Row]) -> str | None:
     return min(emails, key=merit)["email"] if emails else None
 
 
+def _export_status(recorded: str | None, exported_at: int | None) -> str:
+    """As recorded, but a lead that has been exported is not pending, which is the column's default."""
+    if exported_at is not None and recorded in (None, "pending"):
+        return "exported"
+    return recorded or "pending"
+
+
 def _email_verified(row: Row, recorded: bool | None, has_deliverable: bool) -> bool:
-    if recorded is not None:
-        return recorded
-    return has_deliverable or member(member(row.get("validation_status"), "email"), "is_valid") is True
+    return (
+        bool(recorded) or has_deliverable or member(member(row.get("validation_status"), "email"), "is_valid") is True
+    )
 
 
 def _social_verified(recorded: bool | None, profiles: list[Row]) -> bool:
-    if recorded is not None:
-        return recorded
-    return any(profile["verification_status"] == "verified" for profile in profiles)
+    return bool(recorded) or any(profile["verification_status"] == "verified" for profile in profiles)
 
 
 def _reaches_threshold(lead: Row, campaigns: Campaigns, reference: Reference) -> bool:

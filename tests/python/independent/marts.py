@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from calendar import monthrange
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -594,16 +594,19 @@ def _recorded_twice(dashboard: list[Row], history: list[Row], tolerance: int) ->
     def likeness(export: Row) -> tuple[Any, ...]:
         return export["user_id"], export["campaign_id"], export["file_format"], export["row_count"]
 
-    ids = {export["id"] for export in history}
-    alike = _grouped(history, likeness)
-    twins = set()
-    for export in dashboard:
-        if export["id"] in ids:
-            twins.add(export["id"])
-            continue
-        at = export["created_at"] or 0
-        near = [(abs((other["created_at"] or 0) - at), other["id"]) for other in alike[likeness(export)]]
-        distance, nearest = min(near, default=(tolerance + 1, None))
-        if distance <= tolerance:
-            twins.add(nearest)
+    def in_time_order(exports: list[Row]) -> list[Row]:
+        return sorted(exports, key=lambda export: (export["created_at"] or 0, export["id"]))
+
+    same_ids = {export["id"] for export in history} & {export["id"] for export in dashboard}
+    waiting = _grouped([export for export in history if export["id"] not in same_ids], likeness)
+    others = _grouped([export for export in dashboard if export["id"] not in same_ids], likeness)
+    twins = set(same_ids)
+    for like, group in others.items():
+        free = deque(in_time_order(waiting.get(like, [])))
+        for export in in_time_order(group):
+            at = export["created_at"] or 0
+            while free and (free[0]["created_at"] or 0) < at - tolerance:
+                free.popleft()
+            if free and (free[0]["created_at"] or 0) <= at + tolerance:
+                twins.add(free.popleft()["id"])
     return twins
