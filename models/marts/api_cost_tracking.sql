@@ -19,7 +19,9 @@ select
     hourly.api_service,
     hourly.endpoint,
     hourly.request_count,
-    {{ cast_or_null(ratio('hourly.total_cost', 'hourly.request_count', type='numeric(38, 12)'), 12, 6) }} as cost_per_request,
+    {{ cast_or_null(
+        ratio('hourly.total_cost', 'hourly.request_count', type='numeric(38, 12)'), 12, 6
+    ) }} as cost_per_request,
     {{ cast_or_null('hourly.total_cost', 12, 4) }} as total_cost,
     hourly.success_count,
     hourly.error_count,

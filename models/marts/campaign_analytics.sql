@@ -87,7 +87,9 @@ select
     {{ cast_or_null('counted.total_api_cost', 12, 4) }} as total_api_cost,
     counted.api_success_rate,
     counted.avg_response_time_ms,
-    {{ cast_or_null(ratio('counted.total_cost', 'counted.total_leads', type='numeric(38, 12)'), 12, 4) }} as cost_per_lead,
+    {{ cast_or_null(
+        ratio('counted.total_cost', 'counted.total_leads', type='numeric(38, 12)'), 12, 4
+    ) }} as cost_per_lead,
     {{ cast_or_null('counted.cost_per_qualified_lead', 12, 4) }} as cost_per_qualified_lead,
     {{ roi_percentage('counted.qualified_leads', 'counted.total_cost') }} as roi_percentage,
     {{ efficiency_score('counted.cost_per_qualified_lead') }} as efficiency_score,

@@ -76,7 +76,9 @@ select
     cast(hourly.avg_confidence_score as numeric(5, 2)) as avg_confidence_score,
     hourly.total_api_calls,
     hourly.total_api_cost,
-    {{ cast_or_null(ratio('hourly.total_api_cost', 'hourly.leads_qualified', type='numeric(38, 12)'), 12, 4) }} as cost_per_qualified_lead,
+    {{ cast_or_null(
+        ratio('hourly.total_api_cost', 'hourly.leads_qualified', type='numeric(38, 12)'), 12, 4
+    ) }} as cost_per_qualified_lead,
     {{ roi_percentage('hourly.leads_qualified', 'hourly.total_api_cost') }} as roi_percentage,
     hourly.activity_date as date,
     hourly.activity_hour as hour,

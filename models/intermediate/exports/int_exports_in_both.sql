@@ -23,24 +23,41 @@ same_id as (
 
 others as (
 
-    select 'history' as side, export_id, user_id, campaign_id, file_format, row_count, created_at
+    select
+        'history' as side,
+        history.export_id,
+        history.user_id,
+        history.campaign_id,
+        history.file_format,
+        history.row_count,
+        history.created_at
     from history
-    where export_id not in (select export_id from same_id)
+    left join same_id
+        on history.export_id = same_id.export_id
+    where same_id.export_id is null
     union all
-    select 'dashboard' as side, export_id, user_id, campaign_id, file_format, row_count, created_at
+    select
+        'dashboard' as side,
+        dashboard.export_id,
+        dashboard.user_id,
+        dashboard.campaign_id,
+        dashboard.file_format,
+        dashboard.row_count,
+        dashboard.created_at
     from dashboard
-    where export_id not in (select export_id from same_id)
+    left join same_id
+        on dashboard.export_id = same_id.export_id
+    where same_id.export_id is null
 
 ),
 
 alike as (
 
     select
-        {%- for side in ['history', 'dashboard'] %}
-        array_agg(export_id order by created_at, export_id) filter (where side = '{{ side }}') as {{ side }}_ids,
-        array_agg(created_at order by created_at, export_id) filter (where side = '{{ side }}') as {{ side }}_times
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        array_agg(export_id order by created_at, export_id) filter (where side = 'history') as history_ids,
+        array_agg(created_at order by created_at, export_id) filter (where side = 'history') as history_times,
+        array_agg(export_id order by created_at, export_id) filter (where side = 'dashboard') as dashboard_ids,
+        array_agg(created_at order by created_at, export_id) filter (where side = 'dashboard') as dashboard_times
     from others
     group by user_id, campaign_id, file_format, row_count
 
