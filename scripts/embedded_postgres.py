@@ -271,8 +271,8 @@ class _Binaries:
     def _prefix(self) -> list[str]:
         """What goes before a command so that it runs as the server's account.
 
-        Where that account cannot reach the folders (a clone below a private home, say), the commands keep root's right to
-        pass closed doors, rather than opening anybody's folders.
+        Where that account cannot reach the folders (a clone below a private home, say), the commands keep root's right
+        to pass closed doors, rather than opening anybody's folders.
         """
         if self.account is None:
             return []
