@@ -153,6 +153,22 @@ def test_only_required_columns_of_half_of_the_tables(empty_database: str, target
     assert _row(empty_database, users) == (0 if has_logs else 2,)
 
 
+def test_a_log_without_endpoints_still_pairs(empty_database: str, target_path: Path):
+    source = Source(empty_database)
+    for table in ("campaigns", "businesses", "api_usage", "api_usage_log"):
+        source.create(table, required_only=True)
+    call = {"service": "hunter.io", "endpoint": "verifyEmail", "cost": Decimal("0.05"), "success": True}
+    source.insert("api_usage", id=_id(1), created_at="2025-01-01 10:00:00", **call)
+    source.insert("api_usage_log", id=_id(2), created_at="2025-01-01 10:00:01", api_service="hunter")
+    source.insert("api_usage_log", id=_id(3), created_at="2025-01-01 11:00:00", api_service="hunter")
+
+    build(empty_database, target_path)
+
+    counts = "sum(paired_calls)::int, sum(counted_calls)::int, sum(counted_cost)"
+    found = _row(empty_database, f"select {counts} from analytics.api_usage_reconciliation")
+    assert found == (1, 2, Decimal("0.0500"))
+
+
 def test_every_column_as_text_with_unreadable_values(empty_database: str, target_path: Path):
     source = Source(empty_database)
     for table in source.declared:
