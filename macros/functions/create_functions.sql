@@ -18,6 +18,8 @@
         select pg_advisory_xact_lock(hashtext({{ dbt.string_literal(function_name('')) }}));
         create or replace function {{ try_cast_definition() }};
         create or replace function {{ pair_in_order_definition() }};
+        create table if not exists {{ rollup_state_definition() }};
+        create or replace function {{ rollup_watermark_definition() }};
     {% endcall %}
     {% do adapter.commit() %}
 {% endmacro %}

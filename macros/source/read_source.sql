@@ -1,4 +1,8 @@
-{% macro read_source(table_name) %}
+{#
+  The select that staging reads a table with. `tracked` names a time column and adds two columns, from which incremental
+  models learn what has changed: source_<that column>, for filters that an index on it can serve, and row_version.
+#}
+{% macro read_source(table_name, tracked=none) %}
     {%- set relation = source('app', table_name) -%}
     {%- set present = source_columns(table_name) -%}
     {%- set declared = declared_source(table_name).columns if execute else {} -%}
@@ -9,14 +13,18 @@
         {{ coordinate(column.name, present.get(column.name), 'x') }} as {{ column.name }}_x,
         {{ coordinate(column.name, present.get(column.name), 'y') }} as {{ column.name }}_y
         {%- elif column.name == 'id' and not column.config.meta.get('required') %}
-        coalesce({{ value }}, {{ hash_uuid(["'" ~ table_name ~ "'", 'row_number() over ()']) }}) as id
+        {{ value_or_row_key(value, table_name) }} as id
         {%- else %}
         {{ value }} as {{ adapter.quote(column.name) }}
         {%- endif %}
-        {{- ',' if not loop.last }}
+        {{- ',' if tracked or not loop.last }}
     {%- else %}
         *
     {%- endfor %}
+    {%- if tracked and execute %}
+        {{ indexed_time(tracked, present.get(tracked), declared[tracked].data_type) }} as source_{{ tracked }},
+        {{ row_version(table_name) }} as row_version
+    {%- endif %}
     {%- if present or not execute %}
     from {{ relation }}
     {%- else %}

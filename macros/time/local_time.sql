@@ -1,8 +1,13 @@
 {% macro local_time(timestamp) %}
-    {{- return(adapter.dispatch('local_time', 'leadgen_analytics')(timestamp)) -}}
+    {{- return(adapter.dispatch('time_in_zone', 'leadgen_analytics')(timestamp, var('reporting_timezone'))) -}}
 {% endmacro %}
 
 
-{% macro postgres__local_time(timestamp) -%}
-    ({{ timestamp }} at time zone '{{ var('reporting_timezone') }}')
+{% macro utc_time(timestamp) %}
+    {{- return(adapter.dispatch('time_in_zone', 'leadgen_analytics')(timestamp, 'UTC')) -}}
+{% endmacro %}
+
+
+{% macro postgres__time_in_zone(timestamp, time_zone) -%}
+    ({{ timestamp }} at time zone '{{ time_zone }}')
 {%- endmacro %}

@@ -1,30 +1,15 @@
-with sides as (
-
-    select * from {{ ref('int_api_reconciliation_sides') }}
-
-),
-
-summed as (
+with daily as (
 
     select
-        api_service,
-        {%- for column in [
-            'usage_calls', 'log_calls', 'tracking_calls', 'paired_calls', 'log_only_calls', 'tracking_only_calls'
-        ] %}
-        cast(sum({{ column }}) as {{ dbt.type_bigint() }}) as {{ column }},
-        {%- endfor %}
-        {%- for column in ['usage_cost', 'log_cost', 'tracking_cost', 'counted_cost'] %}
-        cast(coalesce(sum({{ column }}), 0) as {{ type_money() }}) as {{ column }},
-        {%- endfor %}
-        record_date
-    from sides
-    group by api_service, record_date
+        *,
+        cast(coalesce(cost, 0) as {{ type_money() }}) as counted_cost
+    from {{ ref('int_service_usage_daily') }}
 
 )
 
 select
     api_service,
-    record_date as date,
+    call_date as date,
     usage_calls,
     log_calls,
     tracking_calls,
@@ -38,4 +23,4 @@ select
     tracking_cost,
     counted_cost,
     cast(usage_cost + log_cost + tracking_cost - counted_cost as {{ type_money() }}) as double_count_avoided
-from summed
+from daily

@@ -19,7 +19,7 @@ calls as (
         sum(request_count) as api_calls,
         sum(total_cost) as api_cost,
         sum(error_count) as api_errors
-    from {{ ref('int_api_usage_hourly') }}
+    from {{ ref('int_campaign_usage_hourly') }}
     group by campaign_id, call_date
 
 ),

@@ -51,4 +51,6 @@ select
     leads.updated_at
 from leads
 left join duplicates
-    on leads.lead_id = duplicates.lead_id
+    on
+        leads.lead_id = duplicates.lead_id
+        and leads.campaign_id = duplicates.campaign_id

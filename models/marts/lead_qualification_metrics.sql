@@ -12,7 +12,7 @@ calls as (
         call_hour,
         sum(request_count) as api_calls,
         sum(total_cost) as api_cost
-    from {{ ref('int_api_usage_hourly') }}
+    from {{ ref('int_campaign_usage_hourly') }}
     group by campaign_id, call_date, call_hour
 
 ),
@@ -32,7 +32,7 @@ activity as (
         discovered_hour as activity_hour,
         leads_discovered,
         leads_qualified,
-        avg_confidence_score,
+        {{ ratio('confidence_score_sum', 'leads_scored') }} as avg_confidence_score,
         0 as api_calls,
         0 as api_cost
     from leads

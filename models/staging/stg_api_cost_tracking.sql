@@ -1,6 +1,6 @@
 with source as (
 
-    {{ read_source('api_cost_tracking') }}
+    {{ read_source('api_cost_tracking', tracked='date') }}
 
 ),
 
@@ -34,7 +34,11 @@ renamed as (
             case when hour between 0 and 23 then {{ recorded_hour_start('date', 'hour') }} end,
             {{ utc_hour('created_at') }},
             {{ epoch_time() }}
-        ) as created_at
+        ) as created_at,
+
+        -- for incremental models
+        source_date,
+        row_version
 
     from source
 

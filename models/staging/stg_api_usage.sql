@@ -1,6 +1,6 @@
 with source as (
 
-    {{ read_source('api_usage') }}
+    {{ read_source('api_usage', tracked='created_at') }}
 
 ),
 
@@ -28,7 +28,11 @@ renamed as (
         coalesce(success, http_status_code >= 100 and http_status_code < 400) as is_success,
 
         -- timestamps
-        {{ time_or_epoch('created_at') }} as created_at
+        {{ time_or_epoch('created_at') }} as created_at,
+
+        -- for incremental models
+        source_created_at,
+        row_version
 
     from source
 

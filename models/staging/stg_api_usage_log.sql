@@ -1,6 +1,6 @@
 with source as (
 
-    {{ read_source('api_usage_log') }}
+    {{ read_source('api_usage_log', tracked='created_at') }}
 
 ),
 
@@ -25,7 +25,11 @@ renamed as (
         response_status >= 100 and response_status < 400 as is_success,
 
         -- timestamps
-        {{ time_or_epoch('created_at') }} as created_at
+        {{ time_or_epoch('created_at') }} as created_at,
+
+        -- for incremental models
+        source_created_at,
+        row_version
 
     from source
 

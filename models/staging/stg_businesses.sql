@@ -1,6 +1,6 @@
 with source as (
 
-    {{ read_source('businesses') }}
+    {{ read_source('businesses', tracked='created_at') }}
 
 ),
 
@@ -51,7 +51,11 @@ renamed as (
         -- timestamps
         {{ time_or_epoch('created_at') }} as created_at,
         updated_at,
-        exported_at
+        exported_at,
+
+        -- for incremental models
+        source_created_at,
+        row_version
 
     from source
 

@@ -1,6 +1,6 @@
 with source as (
 
-    {{ read_source('enhanced_leads') }}
+    {{ read_source('enhanced_leads', tracked='created_at') }}
 
 ),
 
@@ -43,7 +43,11 @@ renamed as (
         -- timestamps
         {{ time_or_epoch('created_at') }} as created_at,
         updated_at,
-        exported_at
+        exported_at,
+
+        -- for incremental models
+        source_created_at,
+        row_version
 
     from source
 

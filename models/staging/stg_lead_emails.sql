@@ -1,6 +1,6 @@
 with source as (
 
-    {{ read_source('lead_emails') }}
+    {{ read_source('lead_emails', tracked='created_at') }}
 
 ),
 
@@ -22,7 +22,11 @@ renamed as (
 
         -- timestamps
         verified_at,
-        created_at
+        created_at,
+
+        -- for incremental models
+        source_created_at,
+        row_version
 
     from source
 

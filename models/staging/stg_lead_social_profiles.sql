@@ -1,6 +1,6 @@
 with source as (
 
-    {{ read_source('lead_social_profiles') }}
+    {{ read_source('lead_social_profiles', tracked='created_at') }}
 
 ),
 
@@ -21,7 +21,11 @@ renamed as (
         followers_count,
 
         -- timestamps
-        created_at
+        created_at,
+
+        -- for incremental models
+        source_created_at,
+        row_version
 
     from source
 

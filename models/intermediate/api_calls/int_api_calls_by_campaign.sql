@@ -1,7 +1,7 @@
 -- One row per campaign with a call; calls without a campaign, and of deleted ones, have their rows too.
 with hourly as (
 
-    select * from {{ ref('int_api_usage_hourly') }}
+    select * from {{ ref('int_campaign_usage_hourly') }}
 
 ),
 

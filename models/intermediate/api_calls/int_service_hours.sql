@@ -3,8 +3,9 @@ with calls as (
 
     select
         *,
-        {{ ratio('error_count', 'requests') }} as error_rate
-    from {{ ref('int_service_health_calls') }}
+        {{ ratio('error_count', 'requests') }} as error_rate,
+        {{ hour_start('call_date', 'call_hour') }} as hour_start
+    from {{ ref('int_service_usage_hourly') }}
 
 ),
 

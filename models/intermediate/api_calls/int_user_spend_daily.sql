@@ -2,7 +2,13 @@
 -- user_id NULL.
 with calls as (
 
-    select * from {{ ref('int_api_calls') }}
+    select
+        coalesce(hourly.user_id, campaigns.user_id) as user_id,
+        hourly.call_date,
+        hourly.total_cost
+    from {{ ref('int_campaign_usage_hourly') }} as hourly
+    left join {{ ref('stg_campaigns') }} as campaigns
+        on hourly.campaign_id = campaigns.campaign_id
 
 ),
 
@@ -17,7 +23,7 @@ spend as (
     select
         user_id,
         call_date as spend_date,
-        cost
+        total_cost as cost
     from calls
     union all
     select

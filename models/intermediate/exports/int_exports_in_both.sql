@@ -56,7 +56,6 @@ alike as (
     select
         array_agg(export_id order by created_at, export_id) filter (where side = 'history') as history_ids,
         array_agg(created_at order by created_at, export_id) filter (where side = 'history') as history_times,
-        array_agg(export_id order by created_at, export_id) filter (where side = 'dashboard') as dashboard_ids,
         array_agg(created_at order by created_at, export_id) filter (where side = 'dashboard') as dashboard_times
     from others
     group by user_id, campaign_id, file_format, row_count
@@ -67,10 +66,10 @@ matched as (
 
     select export_id from same_id
     union all
-    select pairs.first_id as export_id
+    select alike.history_ids[pairs.first_position] as export_id
     from alike
     cross join lateral {{ pair_in_order(
-        'history_ids', 'history_times', 'dashboard_ids', 'dashboard_times', var('export_match_tolerance_seconds')
+        'alike.history_times', 'alike.dashboard_times', var('export_match_tolerance_seconds')
     ) }} as pairs
 
 )

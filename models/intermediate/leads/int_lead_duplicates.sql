@@ -17,6 +17,7 @@ candidates as (
 
     select
         lead_id,
+        campaign_id,
         created_at,
         first_value(lead_id) over (
             partition by campaign_id, place_id order by created_at, lead_id
@@ -31,6 +32,7 @@ candidates as (
 
     select
         lead_id,
+        campaign_id,
         created_at,
         first_value(lead_id) over (
             partition by campaign_id, name_key, phone_key order by created_at, lead_id
@@ -47,8 +49,10 @@ ranked as (
 
     select
         lead_id,
+        campaign_id,
         candidate_id,
-        row_number() over (partition by lead_id order by candidate_created_at, candidate_id) as age_rank
+        -- by campaign too, so that a filter on the campaign reaches the leads
+        row_number() over (partition by campaign_id, lead_id order by candidate_created_at, candidate_id) as age_rank
     from candidates
     where lead_id <> candidate_id
 
@@ -58,6 +62,7 @@ oldest as (
 
     select
         lead_id,
+        campaign_id,
         candidate_id as duplicate_of
     from ranked
     where age_rank = 1

@@ -15,15 +15,9 @@ campaigns as (
 
 ),
 
-emails as (
+contacts as (
 
-    select * from {{ ref('int_lead_emails_by_lead') }}
-
-),
-
-profiles as (
-
-    select * from {{ ref('int_lead_social_profiles_by_lead') }}
+    select * from {{ ref('int_lead_contacts') }}
 
 ),
 
@@ -68,15 +62,15 @@ final as (
         ) as is_qualified,
         leads.qualification_reason,
         leads.processing_stage,
-        coalesce(emails.email_count, 0) as email_count,
-        coalesce(emails.deliverable_email_count, 0) as deliverable_email_count,
-        coalesce(emails.best_email, leads.email) as best_email,
+        coalesce(contacts.email_count, 0) as email_count,
+        coalesce(contacts.deliverable_email_count, 0) as deliverable_email_count,
+        coalesce(contacts.best_email, leads.email) as best_email,
         coalesce(leads.is_email_verified, false)
         or coalesce(leads.is_email_valid, false)
-        or coalesce(emails.deliverable_email_count > 0, false) as is_email_verified,
-        coalesce(profiles.social_profile_count, 0) as social_profile_count,
+        or coalesce(contacts.deliverable_email_count > 0, false) as is_email_verified,
+        coalesce(contacts.social_profile_count, 0) as social_profile_count,
         coalesce(leads.is_social_verified, false)
-        or coalesce(profiles.has_verified_profile, false) as is_social_verified,
+        or coalesce(contacts.has_verified_profile, false) as is_social_verified,
         leads.website_status,
         -- pending is the column's default, so that an export says more
         case
@@ -88,15 +82,15 @@ final as (
         leads.longitude,
         {{ local_date('leads.created_at') }} as discovered_date,
         {{ local_hour('leads.created_at') }} as discovered_hour,
+        campaigns.qualification_score as campaign_qualification_score,
+        leads.source_created_at,
         leads.created_at,
         leads.updated_at
     from leads
     left join campaigns
         on leads.campaign_id = campaigns.campaign_id
-    left join emails
-        on leads.lead_id = emails.lead_id
-    left join profiles
-        on leads.lead_id = profiles.lead_id
+    left join contacts
+        on leads.lead_id = contacts.lead_id
     left join grades
         on
             leads.usable_score >= grades.min_score

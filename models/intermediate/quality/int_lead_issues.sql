@@ -10,7 +10,9 @@ with leads as (
     left join {{ ref('stg_campaigns') }} as campaigns
         on leads.campaign_id = campaigns.campaign_id
     left join {{ ref('int_lead_duplicates') }} as duplicates
-        on leads.lead_id = duplicates.lead_id
+        on
+            leads.lead_id = duplicates.lead_id
+            and leads.campaign_id = duplicates.campaign_id
 
 ),
 

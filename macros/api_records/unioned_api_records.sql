@@ -1,0 +1,69 @@
+{# Every record of the three logs within a window (see window_filter), as recorded. #}
+{% macro unioned_api_records(window=none) -%}
+    select
+        'api_usage' as source_table,
+        api_usage_id as record_id,
+        campaign_id,
+        user_id,
+        lead_id,
+        recorded_service,
+        recorded_endpoint,
+        1 as request_count,
+        case when is_success then 1 else 0 end as success_count,
+        case when not is_success then 1 else 0 end as error_count,
+        cast(cost as {{ type_money() }}) as recorded_cost,
+        response_time_ms,
+        http_status_code,
+        error_message,
+        rate_limit_remaining,
+        cast(null as integer) as credits_used,
+        created_at
+    from {{ ref('stg_api_usage') }}
+    where {{ window_filter(window) }}
+
+    union all
+
+    select
+        'api_usage_log' as source_table,
+        api_usage_log_id as record_id,
+        campaign_id,
+        cast(null as {{ type_uuid() }}) as user_id,
+        cast(null as {{ type_uuid() }}) as lead_id,
+        recorded_service,
+        recorded_endpoint,
+        1 as request_count,
+        case when is_success then 1 else 0 end as success_count,
+        case when not is_success then 1 else 0 end as error_count,
+        cast(cost as {{ type_money() }}) as recorded_cost,
+        response_time_ms,
+        http_status_code,
+        cast(null as {{ dbt.type_string() }}) as error_message,
+        cast(null as integer) as rate_limit_remaining,
+        credits_used,
+        created_at
+    from {{ ref('stg_api_usage_log') }}
+    where {{ window_filter(window) }}
+
+    union all
+
+    select
+        'api_cost_tracking' as source_table,
+        api_cost_tracking_id as record_id,
+        campaign_id,
+        cast(null as {{ type_uuid() }}) as user_id,
+        lead_id,
+        recorded_service,
+        recorded_endpoint,
+        request_count,
+        success_count,
+        error_count,
+        cast(cost as {{ type_money() }}) as recorded_cost,
+        avg_response_time_ms as response_time_ms,
+        cast(null as integer) as http_status_code,
+        cast(null as {{ dbt.type_string() }}) as error_message,
+        rate_limit_remaining,
+        cast(null as integer) as credits_used,
+        created_at
+    from {{ ref('stg_api_cost_tracking') }}
+    where {{ window_filter(window, column='source_date') }}
+{%- endmacro %}

@@ -1,0 +1,108 @@
+{#
+  The one policy of what incremental models compute anew. Time is cut into blocks (pairing_block_seconds). A rollup holds
+  whole blocks, hours or days, and the view on it computes from the source what lies at or above its watermark.
+
+  - Watermark: the last border of a block that is rollup_settle_seconds old when the run looks. It never moves back.
+  - Lookback: a run counts the source's rows of the last rollup_lookback_hours, block by block, and adds up their versions.
+    A block that is not as it was known is computed anew, with those whose pairs reach into it.
+  - Older rows: the server counts what is inserted, updated and deleted in a table. What the lookback cannot explain of
+    that makes the run look through all blocks (source_check).
+  - Replay: blocks between the variables replay_from and replay_until are computed anew, changed or not.
+  - Cursor: int_source_changes gives changes the number of their run, and a rollup keeps the number that it has followed up
+    to, in the transaction that writes its rows. After an interrupted run the next one catches up.
+  - A rollup whose definition has changed (its SQL, a variable, a seed, a column of the source) is built in full.
+
+  None stands for a full build. Else a dictionary: `ranges` (pairs of times) to write, `reading` to read for that, and the
+  `hours` and `dates` in the reporting time zone that they touch.
+#}
+{% macro rollup_window() %}
+    {% if not execute or not is_incremental() %}{{ return(none) }}{% endif %}
+    {{ return(adapter.dispatch('rollup_window', 'leadgen_analytics')()) }}
+{% endmacro %}
+
+
+{% macro postgres__rollup_window() %}
+    {% set block = pairing_block_seconds() ~ " * interval '1 second'" %}
+    {#- a pair reaches into the blocks beside; whether a recorded hourly sum counts depends on its whole UTC hour -#}
+    {% set query %}
+        with own as (
+            select watermark, version from {{ rollup_state() }} where rollup = '{{ model.name }}'
+        ),
+
+        upstream as (
+            {{ rollup_upstream() }}
+        ),
+
+        ranges as (
+            select unnest(range_agg(range)) as range
+            from (
+                select tstzrange(
+                    least(block_start - {{ block }}, {{ utc_hour('block_start') }}), block_start + 2 * {{ block }}
+                ) as range
+                from {{ ref('int_source_changes') }}
+                where
+                    source_name = '{{ this_rollup().source }}'
+                    and block_start > '-infinity'
+                    and version > (select version from own)
+                    and version <= (select version from upstream)
+                {%- if this_rollup().stale %}
+                union all
+                {{ context[this_rollup().stale]() }}
+                {%- endif %}
+                union all
+                select tstzrange((select watermark from own), (select watermark from upstream))
+            ) as changed
+        ),
+
+        bounds as (
+            select
+                lower(range) as starts_at,
+                upper(range) as ends_at,
+                least(lower(range) - {{ block }}, {{ utc_hour('lower(range)') }}) as reads_from,
+                greatest(upper(range) + {{ block }}, {{ utc_hour('upper(range)') }} + interval '1 hour') as reads_until,
+                range @> {{ epoch_time() }} as has_untimed
+            from ranges
+        )
+
+        select
+            cast(starts_at as text),
+            cast(ends_at as text),
+            cast(reads_from as text),
+            cast(reads_until as text),
+            has_untimed,
+            (
+                select string_agg(cast(local_hour as text), ',')
+                from generate_series(
+                    {{ dbt.date_trunc('hour', local_time('starts_at')) }}, {{ local_time('ends_at') }}, interval '1 hour'
+                ) as local_hour
+            )
+        from bounds
+        order by starts_at
+    {% endset %}
+    {% set window = {'ranges': [], 'reading': [], 'hours': [], 'has_untimed': false} %}
+    {% for row in run_query(query).rows %}
+        {% do window.ranges.append((row[0], row[1])) %}
+        {% do window.reading.append((row[2], row[3])) %}
+        {% do window.update({'has_untimed': window.has_untimed or row[4]}) %}
+        {% do window.hours.extend(row[5].split(',')) %}
+    {% endfor %}
+    {{ return(window) }}
+{% endmacro %}
+
+
+{# How far what a rollup is made from has come: one row with watermark and version. #}
+{% macro rollup_upstream() -%}
+    {%- set rollup = this_rollup() -%}
+    {%- if rollup.upstream -%}
+        select watermark, version from {{ rollup_state() }} where rollup = '{{ rollup.upstream }}'
+    {%- else -%}
+        select watermark, version from {{ ref('int_source_changes') }}
+        where source_name = '{{ rollup.source }}' and block_start = '-infinity'
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# What the model's YAML says of it as a rollup: `source`, `upstream` (the rollup it is summed from) and `period`. #}
+{% macro this_rollup() %}
+    {{ return(model.config.meta.get('rollup', {}) if execute else {}) }}
+{% endmacro %}

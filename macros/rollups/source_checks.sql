@@ -1,0 +1,97 @@
+{#
+  For each source: what this run's int_source_changes has to look at. `scan_from` is the start of the lookback, or none for
+  all rows; `watermark` and `version` are those of this run; `activity` is what the server had counted before it looked.
+#}
+{% macro source_checks() %}
+    {{ return(adapter.dispatch('source_checks', 'leadgen_analytics')()) }}
+{% endmacro %}
+
+
+{% macro postgres__source_checks() %}
+    {% set checks = {} %}
+    {% set is_new = not is_incremental() %}
+    {% set settled = epoch_block(
+        seconds_later('current_timestamp', -var('rollup_settle_seconds')), pairing_block_seconds()
+    ) %}
+    {% for name, tables in tracked_sources().items() %}
+        {% set header = none if is_new else run_query(
+            "select cast(greatest(watermark, " ~ settled ~ ") as text), version, activity, record_count,"
+            ~ " cast(watermark - " ~ var('rollup_lookback_hours') ~ " * interval '1 hour' as text)"
+            ~ " from " ~ this ~ " where source_name = '" ~ name ~ "' and block_start = '-infinity'"
+        ).rows[0] %}
+        {% set check = {
+            'scan_from': none, 'activity': source_activity(tables), 'version': 1, 'anchor': none,
+            'watermark': header[0] if header else run_query("select cast(" ~ settled ~ " as text)").rows[0][0],
+        } %}
+        {% if header %}
+            {% do check.update({'version': header[1] + 1}) %}
+            {% if is_explained(name, check.activity, header[2], header[3], header[4]) %}
+                {% do check.update({'scan_from': header[4], 'activity': header[2], 'anchor': header[3]}) %}
+            {% endif %}
+        {% endif %}
+        {% do checks.update({name: check}) %}
+    {% endfor %}
+    {{ return(checks) }}
+{% endmacro %}
+
+
+{% macro tracked_sources() %}
+    {{ return({
+        'api_calls': ['api_usage', 'api_usage_log', 'api_cost_tracking'],
+        'leads': ['businesses', 'enhanced_leads', 'lead_emails', 'lead_social_profiles'],
+    }) }}
+{% endmacro %}
+
+
+{#
+  What the server counts of the tables as one text: rows inserted, then rows updated and deleted, and the files they are in,
+  which are new after a truncate. None where it counts nothing, as for a view.
+#}
+{% macro source_activity(tables) %}
+    {% set names = [] %}
+    {% for table in tables if source_columns(table) %}
+        {% set declared = declared_source(table) %}
+        {% do names.append("to_regclass('" ~ adapter.quote(declared.schema) ~ '.' ~ adapter.quote(declared.identifier) ~ "')") %}
+    {% endfor %}
+    {% if not names %}{{ return('0 none') }}{% endif %}
+    {% set query %}
+        with recursive tables as (
+            select oid from pg_class where oid in ({{ names | join(', ') }})
+            union all
+            select pg_inherits.inhrelid from pg_inherits inner join tables on pg_inherits.inhparent = tables.oid
+        )
+
+        select case
+            when current_setting('track_counts') = 'on' and bool_and(c.relkind in ('r', 'p'))
+                then
+                    sum(pg_stat_get_tuples_inserted(c.oid)) || ' ' || string_agg(
+                        concat_ws(
+                            '/', pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid), c.relfilenode
+                        ),
+                        ',' order by c.oid
+                    )
+        end
+        from tables
+        inner join pg_class as c on tables.oid = c.oid
+    {% endset %}
+    {{ return(run_query(query).rows[0][0]) }}
+{% endmacro %}
+
+
+{# Whether the rows from `scan_from` on account for all that has happened since everything was last looked at. #}
+{% macro is_explained(source_name, activity, anchor_activity, anchor_count, scan_from) %}
+    {% if var('replay_from') or activity is none or anchor_activity is none %}{{ return(false) }}{% endif %}
+    {% set inserted, others = activity.split(' ', 1) %}
+    {% set anchor_inserted, anchor_others = anchor_activity.split(' ', 1) %}
+    {% if others != anchor_others %}{{ return(false) }}{% endif %}
+    {% set query %}
+        select
+            (select count(*) from ({{ source_rows(source_name, scan_from) }}) as recent)
+            + (
+                select coalesce(sum(record_count), 0)
+                from {{ this }}
+                where source_name = '{{ source_name }}' and block_start > '-infinity' and block_start < '{{ scan_from }}'
+            )
+    {% endset %}
+    {{ return(inserted | int - anchor_inserted | int <= run_query(query).rows[0][0] - anchor_count) }}
+{% endmacro %}

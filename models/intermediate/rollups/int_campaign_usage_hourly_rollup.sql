@@ -1,0 +1,1 @@
+{{ campaign_usage_hourly(ref('int_api_usage_blocks_rollup'), in_window(rollup_window())) }}
