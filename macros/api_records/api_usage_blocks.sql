@@ -74,36 +74,50 @@
     )
 
     select
-        block_start,
-        cast(local_hour as date) as call_date,
-        cast(extract(hour from local_hour) as integer) as call_hour,
-        source_table,
-        case source_table
+        blocks.block_start,
+        cast(blocks.local_hour as date) as call_date,
+        cast(extract(hour from blocks.local_hour) as integer) as call_hour,
+        blocks.source_table,
+        case blocks.source_table
             when 'api_usage' then true
-            when 'api_usage_log' then not is_second_record
-            else not {{ dbt.bool_or("source_table <> 'api_cost_tracking'") }} over (
-                partition by pairing_key, utc_hour
-            )
+            when 'api_usage_log' then not blocks.is_second_record
+            else
+                deleted_hours.campaign_id is null
+                and not {{ dbt.bool_or("blocks.source_table <> 'api_cost_tracking'") }} over (
+                    partition by blocks.pairing_key, blocks.utc_hour
+                )
         end as is_counted,
-        campaign_id,
-        user_id,
-        api_service,
-        endpoint,
+        blocks.campaign_id,
+        blocks.user_id,
+        blocks.api_service,
+        blocks.endpoint,
         {%- for column in ['request_count', 'success_count', 'error_count', 'paired_count'] %}
-        cast({{ column }} as {{ dbt.type_bigint() }}) as {{ column }},
+        cast(blocks.{{ column }} as {{ dbt.type_bigint() }}) as {{ column }},
         {%- endfor %}
-        cast(cost as {{ type_money() }}) as cost,
-        cast(estimated_cost as {{ type_money() }}) as estimated_cost,
-        cast(list_cost as {{ type_money() }}) as list_cost,
-        cast(timed_response_ms as numeric(38, 4)) as timed_response_ms,
-        cast(timed_request_count as {{ dbt.type_bigint() }}) as timed_request_count,
-        cast(credits_used as {{ dbt.type_bigint() }}) as credits_used,
-        last_rate_limit,
-        last_error,
-        last_error_status,
-        last_successful_call,
-        last_seen_at,
-        response_time_buckets,
-        log_record_ids
+        cast(blocks.cost as {{ type_money() }}) as cost,
+        cast(blocks.estimated_cost as {{ type_money() }}) as estimated_cost,
+        cast(blocks.list_cost as {{ type_money() }}) as list_cost,
+        cast(blocks.timed_response_ms as numeric(38, 4)) as timed_response_ms,
+        cast(blocks.timed_request_count as {{ dbt.type_bigint() }}) as timed_request_count,
+        cast(blocks.credits_used as {{ dbt.type_bigint() }}) as credits_used,
+        blocks.last_rate_limit,
+        blocks.last_error,
+        blocks.last_error_status,
+        blocks.last_successful_call,
+        blocks.last_seen_at,
+        blocks.response_time_buckets,
+        blocks.log_record_ids
     from blocks
+    left join {{ ref('int_deleted_campaign_hours') }} as deleted_hours
+        on {{ is_of_deleted_hour('blocks') }}
+{%- endmacro %}
+
+
+{# The condition that joins int_deleted_campaign_hours, as deleted_hours, to the recorded hourly sums of the same calls. #}
+{% macro is_of_deleted_hour(records) -%}
+    {{ records }}.source_table = 'api_cost_tracking'
+    and {{ records }}.campaign_id = deleted_hours.campaign_id
+    and {{ records }}.api_service = deleted_hours.api_service
+    and coalesce({{ records }}.endpoint, '') = deleted_hours.endpoint
+    and {{ records }}.utc_hour = deleted_hours.utc_hour
 {%- endmacro %}

@@ -41,8 +41,14 @@
         cast(null as integer) as rate_limit_remaining,
         credits_used,
         created_at
-    from {{ ref('stg_api_usage_log') }}
-    where {{ window_filter(window) }}
+    from {{ ref('stg_api_usage_log') }} as log
+    where
+        {{ window_filter(window) }}
+        and not exists (
+            select 1
+            from {{ ref('int_deleted_campaign_log_records') }} as deleted
+            where log.campaign_id is null and log.api_usage_log_id = deleted.record_id
+        )
 
     union all
 

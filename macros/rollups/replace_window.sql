@@ -12,7 +12,7 @@
 {# The post-hook of every rollup, in the transaction that writes its rows. #}
 {% macro advance_rollup() %}
     {% if not this_rollup() %}{{ return('') }}{% endif %}
-    insert into {{ rollup_state() }} as state (rollup, watermark, version, definition)
+    insert into {{ rollup_state() }} (rollup, watermark, version, definition)
     select
         '{{ model.name }}',
         {{ period_start('upstream.watermark', this_rollup().period) }},
@@ -20,7 +20,5 @@
         '{{ rollup_definition() }}'
     from ({{ rollup_upstream() }}) as upstream
     on conflict (rollup) do update set
-        watermark = greatest(state.watermark, excluded.watermark),
-        version = greatest(state.version, excluded.version),
-        definition = excluded.definition
+        watermark = excluded.watermark, version = excluded.version, definition = excluded.definition
 {% endmacro %}

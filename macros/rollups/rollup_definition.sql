@@ -4,7 +4,7 @@
 #}
 {% macro rollup_definition() %}
     {% set rollup = this_rollup() %}
-    {% set sql = context[rollup.computed_by]() %}
+    {% set sql = context[rollup.computed_by]() if rollup.computed_by else '' %}
     {{ return(local_md5(model.raw_code ~ sql ~ run_query(basis_definition(rollup)).rows[0][0])) }}
 {% endmacro %}
 

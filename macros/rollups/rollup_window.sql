@@ -26,7 +26,9 @@
     {#- a pair reaches into the blocks beside; whether a recorded hourly sum counts depends on its whole UTC hour -#}
     {% set query %}
         with own as (
-            select watermark, version from {{ rollup_state() }} where rollup = '{{ model.name }}'
+            select coalesce(max(watermark), '-infinity') as watermark, coalesce(max(version), 0) as version
+            from {{ rollup_state() }}
+            where rollup = '{{ model.name }}'
         ),
 
         upstream as (
@@ -50,7 +52,10 @@
                 {{ context[this_rollup().stale]() }}
                 {%- endif %}
                 union all
-                select tstzrange((select watermark from own), (select watermark from upstream))
+                select tstzrange(own.watermark, upstream.watermark)
+                from own
+                cross join upstream
+                where own.watermark < upstream.watermark
             ) as changed
         ),
 

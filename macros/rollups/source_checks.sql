@@ -13,6 +13,10 @@
     {% set settled = epoch_block(
         seconds_later('current_timestamp', -var('rollup_settle_seconds')), pairing_block_seconds()
     ) %}
+    {#- also a full refresh of this model alone must not take back what rollups have, nor the number they have come to -#}
+    {% set reached = run_query(
+        "select cast(greatest(max(watermark), " ~ settled ~ ") as text), coalesce(max(version), 0) + 1 from " ~ rollup_state()
+    ).rows[0] %}
     {% for name, tables in tracked_sources().items() %}
         {% set header = none if is_new else run_query(
             "select cast(greatest(watermark, " ~ settled ~ ") as text), version, activity, record_count,"
@@ -20,11 +24,11 @@
             ~ " from " ~ this ~ " where source_name = '" ~ name ~ "' and block_start = '-infinity'"
         ).rows[0] %}
         {% set check = {
-            'scan_from': none, 'activity': source_activity(tables), 'version': 1, 'anchor': none,
-            'watermark': header[0] if header else run_query("select cast(" ~ settled ~ " as text)").rows[0][0],
+            'scan_from': none, 'activity': source_activity(tables), 'anchor': none,
+            'watermark': header[0] if header else reached[0], 'version': reached[1],
         } %}
         {% if header %}
-            {% do check.update({'version': header[1] + 1}) %}
+            {% do check.update({'version': [header[1] + 1, reached[1]] | max}) %}
             {% if is_explained(name, check.activity, header[2], header[3], header[4]) %}
                 {% do check.update({'scan_from': header[4], 'activity': header[2], 'anchor': header[3]}) %}
             {% endif %}

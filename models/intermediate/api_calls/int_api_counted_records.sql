@@ -30,10 +30,16 @@ calls as (
         on
             records.pairing_key = logged_hours.pairing_key
             and records.utc_hour = logged_hours.utc_hour
+    left join {{ ref('int_deleted_campaign_hours') }} as deleted_hours
+        on {{ is_of_deleted_hour('records') }}
     where
         records.source_table = 'api_usage'
         or (records.source_table = 'api_usage_log' and records.paired_record_id is null)
-        or (records.source_table = 'api_cost_tracking' and logged_hours.pairing_key is null)
+        or (
+            records.source_table = 'api_cost_tracking'
+            and logged_hours.pairing_key is null
+            and deleted_hours.campaign_id is null
+        )
 
 )
 
