@@ -89,13 +89,15 @@ def shape_database(
     return ShapeDatabase(server.dsn(shape), shape, truth, environment, target_path)
 
 
-def run_dbt(arguments: list[str], environment: dict[str, str]) -> dbtRunnerResult:
-    """Run a dbt command of this project in this process, reaching the database that `environment` names.
+def run_dbt(arguments: list[str], environment: dict[str, str], project: Path = REPOSITORY) -> dbtRunnerResult:
+    """Run a dbt command of a project in this process, reaching the database that `environment` names.
 
     Without `--target-path` among the arguments the artifacts go to the repository's target/. No log is written unless
     they have a `--log-level-file`.
     """
-    places = ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY / "profiles")]
+    places = ["--project-dir", str(project)]
+    if "--profiles-dir" not in arguments:
+        places += ["--profiles-dir", str(REPOSITORY / "profiles")]
     output = ["--no-use-colors", "--log-level", "warn"]
     if "--log-level-file" not in arguments:
         output += ["--log-level-file", "none"]

@@ -1,0 +1,105 @@
+{# What the materializations share. Nothing is ever dropped with `cascade`. #}
+{% macro oid_of(relation) -%}
+    to_regclass('{{ dbt.escape_single_quotes(relation.include(database=False) | string) }}')
+{%- endmacro %}
+
+
+{# A hook outside the transaction ends the one that dbt believes open. #}
+{% macro run_pre_hooks() %}
+    {% do refuse_autocommit() %}
+    {% set outside = pre_hooks | rejectattr('transaction') | list %}
+    {{ run_hooks(outside, inside_transaction=False) }}
+    {% if outside %}
+        {% call statement('begin') %}
+            begin
+        {% endcall %}
+    {% endif %}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+{% endmacro %}
+
+
+{# What follows is made, looked at and taken back, locks included. #}
+{% macro begin_draft(sql_header='') %}
+    {{ sql_header }}
+    savepoint dbt_draft;
+{% endmacro %}
+
+
+{% macro undo_draft() %}
+    {% call statement('undo_draft') %}
+        rollback to savepoint dbt_draft;
+        release savepoint dbt_draft
+    {% endcall %}
+{% endmacro %}
+
+
+{% macro refuse_autocommit() %}
+    {% if target.autocommit %}
+        {% do exceptions.raise_compiler_error(
+            'A relation is replaced in one transaction: take `autocommit: true` out of the profile.'
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+
+{#
+  Runs DDL without making anybody wait for long. An exclusive lock that is not had at once, well before the server looks
+  for deadlocks and picks a victim, is given up, and asked for again later: up to 100 seconds, which is longer than most
+  queries and shorter than the usual statement_timeout.
+
+  `retire` names a relation to rename aside before. Whatever reads it goes on reading it; drop_retired_relations() drops
+  it once nothing does. The new relation of that name gets the grants of the old one.
+#}
+{% macro run_ddl_patiently(ddl, retire=none) %}
+    {% if retire %}
+        {% set suffix = '__dbt_old_' ~ local_md5(retire.render() ~ invocation_id)[:12] %}
+        {% set existing = load_cached_relation(retire) or retire %}
+        {% set retired = make_backup_relation(retire, existing.type, suffix) %}
+        {% do log(retire.render() ~ ' is new; what reads the old one now reads ' ~ retired.identifier, info=true) %}
+        {% do adapter.cache_renamed(existing, retired) %}
+    {% endif %}
+    {% call statement('ddl') %}
+        do $run_ddl_patiently$
+        declare
+            timeout constant text := (
+                select least(400, setting::integer / 2) from pg_settings where name = 'deadlock_timeout'
+            );
+            timeout_before constant text := current_setting('lock_timeout');
+            give_up_at constant timestamptz := clock_timestamp() + interval '100 seconds';
+            statement text;
+        begin
+            loop
+                begin
+                    perform set_config('lock_timeout', timeout, true);
+                    {% if retire %}
+                    alter table {{ retire }} rename to {{ adapter.quote(retired.identifier) }};
+                    {% endif %}
+                    execute '{{ dbt.escape_single_quotes(ddl) }}';
+                    {% if retire %}
+                    for statement in
+                        select format(
+                            'grant %s on %s to %s%s',
+                            privilege_type,
+                            '{{ dbt.escape_single_quotes(retire.include(database=False) | string) }}',
+                            case grantee when 0 then 'public' else grantee::regrole::text end,
+                            case when is_grantable then ' with grant option' end
+                        )
+                        from pg_class, aclexplode(relacl)
+                        where pg_class.oid = {{ oid_of(retired) }} and grantee <> relowner
+                    loop
+                        execute statement;
+                    end loop;
+                    {% endif %}
+                    perform set_config('lock_timeout', timeout_before, true);
+                    return;
+                exception when lock_not_available or deadlock_detected then
+                    if clock_timestamp() > give_up_at then
+                        raise;
+                    end if;
+                end;
+                perform pg_sleep(1);
+            end loop;
+        end
+        $run_ddl_patiently$
+    {% endcall %}
+{% endmacro %}

@@ -1,0 +1,67 @@
+{#
+  For on-run-end: drops what run_ddl_patiently has renamed aside and nothing reads any more, and names what still reads
+  one. A lock that is not had at once is left for the next run.
+#}
+{% macro drop_retired_relations() %}
+    {% if not execute or not schemas %}
+        {{ return('') }}
+    {% endif %}
+    {% set retired %}
+        select
+            pg_class.oid,
+            pg_class.relkind,
+            array(
+                select distinct pg_rewrite.ev_class::regclass::text
+                from pg_depend
+                inner join pg_rewrite on pg_depend.classid = 'pg_rewrite'::regclass and pg_depend.objid = pg_rewrite.oid
+                where
+                    pg_depend.refclassid = 'pg_class'::regclass
+                    and pg_depend.refobjid = pg_class.oid
+                    and pg_rewrite.ev_class <> pg_class.oid
+            ) as readers
+        from pg_class
+        where
+            pg_class.relnamespace::regnamespace::text in ('{{ schemas | map('lower') | join("', '") }}')
+            and pg_class.relname ~ '__dbt_old_[0-9a-f]{12}$'
+            and pg_class.relkind in ('r', 'v', 'm')
+            and pg_has_role(pg_class.relowner, 'usage')
+    {% endset %}
+    {% if not run_query(retired).rows %}
+        {{ return('') }}
+    {% endif %}
+
+    {% call statement('drop_retired') %}
+        do $drop_retired$
+        declare
+            old record;
+            dropped boolean := true;
+        begin
+            perform set_config('lock_timeout', '400ms', true);
+            -- Again, because one that read another sets it free.
+            while dropped loop
+                dropped := false;
+                for old in select * from ({{ retired }}) as retired where readers = '{}' loop
+                    begin
+                        execute format(
+                            'drop %s %s',
+                            case old.relkind when 'r' then 'table' when 'v' then 'view' else 'materialized view' end,
+                            old.oid::regclass
+                        );
+                        dropped := true;
+                    exception when lock_not_available or deadlock_detected or dependent_objects_still_exist then
+                        null;
+                    end;
+                end loop;
+            end loop;
+        end
+        $drop_retired$
+    {% endcall %}
+    {% do adapter.commit() %}
+
+    {% for row in run_query("select oid::regclass::text, array_to_string(readers, ', ') from (" ~ retired ~ ") as old") %}
+        {% do exceptions.warn(
+            row[0] ~ ' is out of date, and still read by ' ~ (row[1] or 'a query') ~ ': create that again.'
+        ) %}
+    {% endfor %}
+    {{ return('') }}
+{% endmacro %}
