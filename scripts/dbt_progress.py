@@ -84,7 +84,7 @@ class Progress:
     def on_event(self, event: EventMsg) -> None:
         if event.info.name == "ConcurrencyLine":
             self.total = event.data.node_count
-        elif event.info.name == "JinjaLogInfo":
+        elif event.info.name in ("JinjaLogInfo", "JinjaLogWarning"):
             self._print_note(event.data.msg)
         elif event.info.name == "NodeFinished":
             self.finished += 1

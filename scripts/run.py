@@ -114,8 +114,7 @@ def _print_next_steps(server: Server | None, docs_address: str) -> None:
         print("       DATABASE_URL=postgresql://user:password@host:5432/database ./scripts/run")
     else:
         print("  3. Let others read the marts: grant usage on schema analytics to NAME;")
-        print("       alter default privileges in schema analytics grant select on tables to NAME;")
-        print("       and run again: a grant on a view goes when a run replaces it")
+        print("       grant select on all tables in schema analytics to NAME;")
 
 
 def _psql_command(server: Server) -> str:

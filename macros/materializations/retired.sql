@@ -20,8 +20,9 @@
                     and pg_rewrite.ev_class <> pg_class.oid
             ) as readers
         from pg_class
+        inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
         where
-            pg_class.relnamespace::regnamespace::text in ('{{ schemas | map('lower') | join("', '") }}')
+            pg_namespace.nspname in ('{{ schemas | join("', '") }}')
             and pg_class.relname ~ '__dbt_old_[0-9a-f]{12}$'
             and pg_class.relkind in ('r', 'v', 'm')
             and pg_has_role(pg_class.relowner, 'usage')

@@ -14,11 +14,19 @@ import psycopg2
 import pytest
 from conftest import REPOSITORY, describe_failures, environment_of, execute, query, run_dbt
 
+# One server will do: the whole project is built on both, and the catalogues that are compared are the same.
+pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)
+
 PROJECT = """
 name: small
 profile: leadgen_analytics
 flags: {send_anonymous_usage_stats: false}
 on-run-end: ["{{ drop_retired_relations() }}"]
+"""
+NEVER_HANG = """
+do $$ begin
+    execute format('alter database %I set lock_timeout = %L', current_database(), '5s');
+end $$
 """
 MART = "select 1 as a, 'x' as b"
 ANALYST = """
@@ -81,6 +89,7 @@ def project(empty_database: str, tmp_path: Path) -> Project:
     shutil.copytree(REPOSITORY / "macros" / "materializations", tmp_path / "macros")
     project = Project(tmp_path, empty_database)
     project.write("dbt_project.yml", PROJECT)
+    execute(empty_database, NEVER_HANG)
     return project
 
 
@@ -168,17 +177,19 @@ def test_skipped_models_stay_on_the_retired_view(project: Project) -> None:
 
 
 def test_view_options_and_sql_header(project: Project) -> None:
+    execute(project.dsn, "create schema elsewhere; create table elsewhere.there as select 1 as a")
     options = "select reloptions from pg_class where oid = 'analytics.mart'::regclass"
-    model = config(
-        "select current_setting('x.y') as a, 'x' as b", meta={"view_options": {"security_barrier": True}}
-    )
-    header = "{% call set_sql_header(config) %} set local x.y = 'z'; {% endcall %}"
-    project.build(header + model)
+    header = "{% call set_sql_header(config) %} set local search_path = elsewhere; {% endcall %}"
+    model = header + "select a from there"
+    project.build(config(model, meta={"view_options": {"security_barrier": True}}))
     (given,) = project.rows(options)[0]
     assert [option.lower() for option in given] == ["security_barrier=true"]
     assert project.build() == "KEEP"
-    assert project.build(header + "select current_setting('x.y') as a, 'x' as b") == "REPLACE"
+    assert project.build(model) == "REPLACE"
     assert project.rows(options) == [(None,)]
+    project.build(table(model))
+    project.build(table(model))
+    assert project.rows() == [(1,)]
 
 
 # Tables

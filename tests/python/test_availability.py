@@ -1,0 +1,32 @@
+"""Readers notice nothing of a build: the short form of scripts/check_availability, and that it can tell."""
+
+from __future__ import annotations
+
+import check_availability
+import pytest
+
+SHORT = ["--builds=1", "--full-refreshes=0", "--kills=2", "--hold=5", "--without-tests"]
+
+
+def test_readers_notice_nothing(capsys: pytest.CaptureFixture) -> None:
+    status = check_availability.main(SHORT)
+    printed = capsys.readouterr()
+    assert status == 0, printed.out + printed.err
+    assert len(_rows(printed.out)) == 7
+    for row in _rows(printed.out):
+        assert int(row["queries"].replace(",", "")) > 50, row
+        noticed = row["failed"], row["a mart missing"], row["deadlocks"], row["analyst's view"]
+        assert noticed == ("0", "0.0 s", "0", "answers"), row
+
+
+def test_the_program_sees_what_stock_dbt_does(capsys: pytest.CaptureFixture) -> None:
+    assert check_availability.main([*SHORT, "--stock", "--only=build"]) == 0
+    ours, stock = _rows(capsys.readouterr().out)
+    assert (ours["built by"], stock["built by"]) == ("this project", "stock dbt")
+    assert stock["failed"] != "0"
+    assert stock["analyst's view"] == "gone"
+
+
+def _rows(table: str) -> list[dict[str, str]]:
+    lines = [line.strip("| ").split(" | ") for line in table.splitlines()]
+    return [dict(zip(lines[0], cells, strict=True)) for cells in lines[2:]]
