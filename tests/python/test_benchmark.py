@@ -1,0 +1,205 @@
+"""The benchmark at a small size: it writes its report, and the contenders really answer the same questions."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from benchmarks import goals
+from benchmarks.dbt_runs import Run
+from benchmarks.panels import (
+    CONTENDERS,
+    DUCKDB,
+    MARTS,
+    PANELS,
+    RAW,
+    USAGE_ONLY,
+    VIEW,
+    Moment,
+    mart_panels,
+)
+from benchmarks.plot import write_plot
+from benchmarks.size import Measured, check_disk, usage_agrees
+from benchmarks.timing import Patience, Timing, TookTooLongError, time_warm
+from conftest import REPOSITORY
+from errors import UserFacingError
+
+PROGRAM = [sys.executable, str(REPOSITORY / "scripts" / "benchmark.py")]
+API_CALLS = 20_000
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that one whole benchmark wrote."""
+    folder, scratch = tmp_path_factory.mktemp("figures"), tmp_path_factory.mktemp("scratch")
+    options = ["--repetitions", "2", "--panel-seconds", "1", "--dbt-runs", "1", "--out", folder, "--scratch", scratch]
+    done = subprocess.run([*PROGRAM, str(API_CALLS), *map(str, options)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not list(scratch.iterdir()), "the throw-away server was not removed"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def figures(report: Path) -> dict:
+    return json.loads((report / "figures.json").read_text())
+
+
+def test_report_has_every_mart_and_goal(report: Path, figures: dict) -> None:
+    text = (report / "figures.md").read_text()
+    for mart in _marts():
+        assert f"`{mart}`" in text
+    for goal in figures["goals"]:
+        assert goal["what"] in text
+
+
+def test_plot_is_an_image(report: Path) -> None:
+    assert (report / "figures.png").read_bytes().startswith(b"\x89PNG")
+    assert "</svg>" in (report / "figures.svg").read_text()
+
+
+def test_contenders_give_the_same_answers(figures: dict) -> None:
+    (size,) = figures["sizes"]
+    assert size["answers_agree"] == dict.fromkeys(CONTENDERS, True)
+    usage_calls = {name: Decimal(total["calls"]) for name, total in size["totals"][USAGE_ONLY].items()}
+    assert usage_calls == dict.fromkeys(CONTENDERS, size["rows"]["api_usage"])
+    for panel, totals in size["totals"].items():
+        for contender in (VIEW, DUCKDB):
+            for what in ("calls", "cost"):
+                assert Decimal(totals[contender][what]) == Decimal(totals[RAW][what]), (panel, contender)
+    # With both logs, the marts count a call once and the others twice.
+    assert 1.5 < size["raw_overcount"]["calls"] < 2
+
+
+def test_everything_was_measured(figures: dict) -> None:
+    (size,) = figures["sizes"]
+    assert size["added_rows"] and all(size["added_rows"].values())
+    for name, runs in size["dbt"].items():
+        assert [run["outcome"] for run in runs] == ["passed"], name
+        assert all(0 < run["postgres_seconds"] < run["seconds"] for run in runs), name
+    assert size["dbt"]["full refresh"][0]["memory_peak_bytes"] > 10_000_000
+    assert not any(timing["is_stopped"] for timing in size["freshness"].values())
+
+
+def test_every_mart_has_a_panel() -> None:
+    assert {mart for mart, _ in mart_panels(Moment(date(2025, 6, 1), "campaign"))} == _marts()
+
+
+def test_termination_removes_the_server(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*PROGRAM, "100_000", "--scratch", str(tmp_path), "--out", str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert "API calls" in process.stderr.readline()
+        assert [path for path in tmp_path.iterdir() if path.name.startswith("leadgen-benchmark-")]
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=90)
+    assert process.returncode == 130, errors
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["many"], "'many' is no number"),
+        (["10"], "too few"),
+        (["--repetitions", "0"], "no positive whole number"),
+        (["--scratch", "/nowhere/at/all"], "does not exist"),
+        (["1_000_000_000_000"], "of disk"),
+    ],
+)
+def test_what_cannot_be_done_is_said_at_once(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = subprocess.run([*PROGRAM, *arguments, "--out", str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_disk_that_is_too_small_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserFacingError, match="--scratch"):
+        check_disk(tmp_path, 10**12)
+
+
+def test_answers_that_differ_do_not_agree() -> None:
+    day = date(2025, 6, 1)
+    truth = [(day, "hunter_io", 3, Decimal("0.3"), 0), (day, "other", 2, Decimal("0.2"), 1)]
+    # Unknown services are taken together; where a cost is missing, the marts put the list price.
+    assert usage_agrees(truth, [*truth[:1], (day, "clearbit", 1, 1, None), (day, "unknown", 1, 1, None)])
+    assert not usage_agrees(truth, truth[:1])
+    assert not usage_agrees(truth, [(day, "hunter_io", 4, Decimal("0.3"), 0), truth[1]])
+    assert not usage_agrees(truth, [(day, "hunter_io", 3, Decimal("0.31"), 0), truth[1]])
+
+
+def test_warm_timing_stops_when_it_should() -> None:
+    patience = Patience(repetitions=5, panel_seconds=0.05, limit_seconds=1)
+    assert len(time_warm(lambda: [], patience)[0].seconds) == 5
+    slow, answer = time_warm(lambda: time.sleep(0.06) or [1], patience)
+    assert (len(slow.seconds), answer) == (1, [1])
+
+    def never() -> list:
+        raise TookTooLongError
+
+    assert time_warm(never, patience) == (Timing((1,), is_stopped=True), [])
+
+
+def test_goals_are_judged_at_their_sizes(tmp_path: Path) -> None:
+    good = [_measured(1_000_000), _measured(10_000_000), _measured(100_000_000)]
+    assert not [goal for goal in goals.judge(good) if goal.is_met is False]
+    write_plot(good, tmp_path)
+
+    slow_marts = _measured(10_000_000, mart_seconds=0.060)
+    missed = [goal.what for goal in goals.judge([slow_marts]) if goal.is_met is False]
+    assert missed == ["slowest panel on a mart, p95"]
+    missed = [goal.what for goal in goals.judge([good[0], slow_marts]) if goal.is_met is False]
+    assert missed == ["slowest panel on a mart, p95", "growth of a panel on a mart, p95, worst"]
+
+    slow_run = replace(good[1], dbt={**good[1].dbt, "run, new rows": [_run(6.0)]})
+    missed = {goal.what.partition(",")[0] for goal in goals.judge([good[0], slow_run]) if goal.is_met is False}
+    assert missed == {"full refresh / run after 0.1 % new rows", "growth of a run after 0.1 % new rows"}
+
+
+def test_stopped_command_meets_no_goal() -> None:
+    measured = _measured(10_000_000)
+    measured.dbt["build, nothing new"] = [replace(_run(1.0), outcome="stopped")]
+    judged = {goal.what: goal for goal in goals.judge([measured])}
+    assert judged["dbt build with nothing new, whole process"].is_met is False
+
+
+def _measured(api_calls: int, mart_seconds: float = 0.020) -> Measured:
+    """Figures that meet every goal unless told otherwise."""
+    raw_seconds = mart_seconds * 200
+    settings = dict.fromkeys(("shared_buffers", "work_mem", "maintenance_work_mem"), "1MB")
+    by_contender = {
+        contender: Timing((mart_seconds if contender == MARTS else raw_seconds,)) for contender in CONTENDERS
+    }
+    return Measured(
+        api_calls,
+        facts={"settings": settings},
+        panels=dict.fromkeys((*PANELS, USAGE_ONLY), by_contender),
+        marts={("campaign_analytics", "one campaign"): Timing((mart_seconds,))},
+        upkeep={VIEW: 10.0, DUCKDB: 5.0},
+        answers_agree=dict.fromkeys(CONTENDERS, True),
+        freshness={"enhanced_leads": Timing((0.1,))},
+        dbt={
+            "run, new rows": [_run(2.0)],
+            "build, nothing new": [_run(2.0)],
+            "full refresh": [replace(_run(100.0), rollup_seconds=30.0, memory_peak_bytes=10**9)],
+        },
+        group_by=Timing((10.0,)),
+    )
+
+
+def _run(seconds: float) -> Run:
+    return Run("dbt", seconds, seconds, "passed")
+
+
+def _marts() -> set[str]:
+    return {path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql")}
