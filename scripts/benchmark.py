@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_folder,
         default=Path(tempfile.gettempdir()),
         metavar="FOLDER",
-        help="where to keep the throw-away server; needs about 2.5 kB for each call (default: %(default)s)",
+        help="where to keep the throw-away server; needs about 1.2 kB for each call (default: %(default)s)",
     )
     parser.add_argument(
         "--repetitions", type=_positive, default=20, metavar="K", help="of a warm panel (default: %(default)s)"

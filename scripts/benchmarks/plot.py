@@ -59,7 +59,7 @@ def write_plot(sizes: list[Measured], folder: Path) -> None:
         " copying to DuckDB, an incremental dbt run (PostgreSQL's part).",
         fontsize=10.5,
     )
-    figure.tight_layout(rect=(0, 0, 1, 0.93), w_pad=2.5, h_pad=2)
+    figure.tight_layout(rect=(0, 0, 1, 0.93), w_pad=0.6, h_pad=2)
     for ending in ("png", "svg"):
         figure.savefig(folder / f"figures.{ending}", dpi=150, metadata={"Date": None} if ending == "svg" else None)
     plt.close(figure)

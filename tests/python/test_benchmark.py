@@ -98,7 +98,7 @@ def test_termination_removes_the_server(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        assert "API calls" in process.stderr.readline()
+        assert any("API calls" in line for line in process.stderr), "it ended before it had loaded anything"
         assert [path for path in tmp_path.iterdir() if path.name.startswith("leadgen-benchmark-")]
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=90)
@@ -156,10 +156,10 @@ def test_goals_are_judged_at_their_sizes(tmp_path: Path) -> None:
     write_plot(good, tmp_path)
 
     slow_marts = _measured(10_000_000, mart_seconds=0.060)
-    missed = [goal.what for goal in goals.judge([slow_marts]) if goal.is_met is False]
-    assert missed == ["slowest panel on a mart, p95"]
+    too_slow = ["slowest panel on a mart, p95", "the same with 0.1 % new rows that no run has taken in"]
+    assert [goal.what for goal in goals.judge([slow_marts]) if goal.is_met is False] == too_slow
     missed = [goal.what for goal in goals.judge([good[0], slow_marts]) if goal.is_met is False]
-    assert missed == ["slowest panel on a mart, p95", "growth of a panel on a mart, p95, worst"]
+    assert missed == [*too_slow, "growth of a panel on a mart, p95, worst"]
 
     slow_run = replace(good[1], dbt={**good[1].dbt, "run, new rows": [_run(6.0)]})
     missed = {goal.what.partition(",")[0] for goal in goals.judge([good[0], slow_run]) if goal.is_met is False}
@@ -185,6 +185,7 @@ def _measured(api_calls: int, mart_seconds: float = 0.020) -> Measured:
         facts={"settings": settings},
         panels=dict.fromkeys((*PANELS, USAGE_ONLY), by_contender),
         marts={("campaign_analytics", "one campaign"): Timing((mart_seconds,))},
+        behind={"campaign_analytics, one campaign": Timing((mart_seconds,))},
         upkeep={VIEW: 10.0, DUCKDB: 5.0},
         answers_agree=dict.fromkeys(CONTENDERS, True),
         freshness={"enhanced_leads": Timing((0.1,))},
