@@ -28,7 +28,10 @@ PARTS = {"whole process": "seconds", "PostgreSQL": "postgres_seconds"}
 
 @dataclass(frozen=True)
 class Judged:
-    """One figure with its goal. `is_met` is None where it could not be measured or the goal is for other sizes."""
+    """One figure with its goal. `is_met` is None where the goal is for other sizes, or there is nothing to measure.
+
+    A command that failed or was stopped meets no goal.
+    """
 
     what: str
     calls: str
@@ -109,10 +112,8 @@ def _judge_dbt(measured: Measured) -> list[Judged]:
     for part, attribute in PARTS.items():
         ratio = _ratio(runs.get("full refresh"), runs.get("run, new rows"), attribute)
         goal = f"≥ {INCREMENTAL_SPEED_UP}x"
-        is_met = ratio and ratio >= INCREMENTAL_SPEED_UP
-        judged.append(
-            Judged(f"full refresh / run after 0.1 % new rows, {part}", calls, times(ratio), goal, _or_none(is_met))
-        )
+        is_met = ratio is not None and ratio >= INCREMENTAL_SPEED_UP
+        judged.append(Judged(f"full refresh / run after 0.1 % new rows, {part}", calls, times(ratio), goal, is_met))
     rollups = median_seconds(runs.get("full refresh", []), "rollup_seconds")
     ratio = rollups / measured.group_by.p50 if rollups and measured.group_by else None
     judged.append(
@@ -175,11 +176,9 @@ def _judge_growth(smaller: Measured, larger: Measured) -> list[Judged]:
     ]
     for part, attribute in PARTS.items():
         ratio = _ratio(larger.dbt.get("run, new rows"), smaller.dbt.get("run, new rows"), attribute)
-        is_met = ratio and ratio <= INCREMENTAL_GROWTH
+        is_met = ratio is not None and ratio <= INCREMENTAL_GROWTH
         goal = f"≤ {INCREMENTAL_GROWTH}x"
-        judged.append(
-            Judged(f"growth of a run after 0.1 % new rows, {part}", between, times(ratio), goal, _or_none(is_met))
-        )
+        judged.append(Judged(f"growth of a run after 0.1 % new rows, {part}", between, times(ratio), goal, is_met))
     peaks = _memory_peak(smaller), _memory_peak(larger)
     if all(peaks):
         judged.append(Judged("growth of the peak of memory", between, times(peaks[1] / peaks[0]), "bounded", None))
@@ -193,10 +192,6 @@ def _ratio(numerator: list[Run] | None, denominator: list[Run] | None, attribute
 
 def _memory_peak(measured: Measured) -> int | None:
     return max((run.memory_peak_bytes or 0 for run in measured.dbt.get("full refresh", [])), default=0) or None
-
-
-def _or_none(is_met: bool | float | None) -> bool | None:
-    return None if is_met is None else bool(is_met)
 
 
 def _calls(measured: Measured) -> str:

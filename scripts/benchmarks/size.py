@@ -274,10 +274,9 @@ def _by_day_and_service(rows: list[tuple]) -> dict[tuple, tuple]:
 
 
 def median_seconds(runs: list[Run], attribute: str) -> float | None:
-    """The median of what the runs took; None if one of them did not pass."""
-    if not runs or any(run.outcome != "passed" for run in runs):
-        return None
-    return statistics.median(getattr(run, attribute) for run in runs)
+    """The median of what the runs took; None if one of them did not pass or has no such figure."""
+    seconds = [getattr(run, attribute) if run.outcome == "passed" else None for run in runs]
+    return None if not seconds or None in seconds else statistics.median(seconds)
 
 
 _GROUP_BY = """

@@ -78,40 +78,51 @@ def facts(connection: Connection) -> dict:
 def add_activity(connection: Connection, share: float) -> dict[str, int]:
     """Let the newest calls and leads happen again, now: `share` of the rows, with new ids and later times.
 
-    Records keep their distances, so that a call and its second record stay a pair. Returns rows added by table.
+    Both logs are moved by the same time, so that a call and its second record stay a pair. Returns rows by table.
     """
     added = {}
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            with past as (select created_at from api_usage where created_at <= now())
-            select min(created_at), max(created_at), now() - max(created_at)
-            from (
-                select created_at from past order by created_at desc
-                limit (select greatest(1, round(count(*) * %s)) from past)
-            ) as newest
-            """,
-            (share,),
-        )
-        first, last, shift = cursor.fetchone()
-        for table in GROWING_TABLES:
-            cursor.execute(
-                """
-                select string_agg(quote_ident(attname), ', ' order by attnum)
-                from pg_attribute
-                where attrelid = %s::regclass and attnum > 0 and not attisdropped and attgenerated = ''
-                    and attname not in ('id', 'created_at')
-                """,
-                (table,),
-            )
-            (columns,) = cursor.fetchone()
-            cursor.execute(
-                f"insert into {table} (created_at, {columns}) select created_at + %(shift)s, {columns}"
-                f" from {table} where created_at between %(first)s and %(last)s",
-                {"first": first, "last": last, "shift": shift},
-            )
-            added[table] = cursor.rowcount
+        for leader, followers in (("api_usage", ("api_usage", "api_usage_log")), ("businesses", ("businesses",))):
+            window = _newest(cursor, leader, share)
+            for table in followers:
+                added[table] = _repeat(cursor, table, window)
     return added
+
+
+def _newest(cursor, table: str, share: float) -> dict:
+    """When the newest `share` of the rows happened, from `first` to `last`, and how far back (`shift`) that is."""
+    cursor.execute(
+        f"""
+        with past as (select created_at from {table} where created_at <= now())
+        select min(created_at), max(created_at), now() - max(created_at)
+        from (
+            select created_at from past order by created_at desc
+            limit (select greatest(1, round(count(*) * %s)) from past)
+        ) as newest
+        """,
+        (share,),
+    )
+    return dict(zip(("first", "last", "shift"), cursor.fetchone(), strict=True))
+
+
+def _repeat(cursor, table: str, window: dict) -> int:
+    """Copy the rows of this window, moved up to now. Returns how many."""
+    cursor.execute(
+        """
+        select string_agg(quote_ident(attname), ', ' order by attnum)
+        from pg_attribute
+        where attrelid = %s::regclass and attnum > 0 and not attisdropped and attgenerated = ''
+            and attname not in ('id', 'created_at')
+        """,
+        (table,),
+    )
+    (columns,) = cursor.fetchone()
+    cursor.execute(
+        f"insert into {table} (created_at, {columns}) select created_at + %(shift)s, {columns}"
+        f" from {table} where created_at between %(first)s and %(last)s",
+        window,
+    )
+    return cursor.rowcount
 
 
 def insert_call(connection: Connection, campaign_id: str, endpoint: str) -> None:

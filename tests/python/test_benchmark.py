@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg2
 import pytest
-from benchmarks import goals
+from benchmarks import contenders, goals
 from benchmarks.dbt_runs import Run
 from benchmarks.panels import (
     CONTENDERS,
@@ -28,7 +31,7 @@ from benchmarks.panels import (
 )
 from benchmarks.plot import write_plot
 from benchmarks.size import Measured, check_disk, usage_agrees
-from benchmarks.timing import Patience, Timing, TookTooLongError, time_warm
+from benchmarks.timing import BusySessions, Patience, Timing, TookTooLongError, time_warm
 from conftest import REPOSITORY
 from errors import UserFacingError
 
@@ -80,7 +83,8 @@ def test_contenders_give_the_same_answers(figures: dict) -> None:
 
 def test_everything_was_measured(figures: dict) -> None:
     (size,) = figures["sizes"]
-    assert size["added_rows"] and all(size["added_rows"].values())
+    for table, rows in size["added_rows"].items():
+        assert rows == pytest.approx(size["rows"][table] / 1000, rel=0.5), table
     for name, runs in size["dbt"].items():
         assert [run["outcome"] for run in runs] == ["passed"], name
         assert all(0 < run["postgres_seconds"] < run["seconds"] for run in runs), name
@@ -148,6 +152,26 @@ def test_warm_timing_stops_when_it_should() -> None:
         raise TookTooLongError
 
     assert time_warm(never, patience) == (Timing((1,), is_stopped=True), [])
+
+
+def test_statement_is_stopped_at_the_limit(empty_database: str) -> None:
+    patience = Patience(repetitions=5, panel_seconds=1, limit_seconds=0.2)
+    with contenders.postgres(empty_database, "public", patience.limit_seconds) as ask:
+        timing, answer = time_warm(lambda: ask("select pg_sleep(10)"), patience)
+        assert (timing.is_stopped, answer) == (True, [])
+        assert ask("select 1") == [(1,)]
+
+
+def test_sessions_that_work_side_by_side_count_once(empty_database: str) -> None:
+    def work() -> None:
+        with closing(psycopg2.connect(empty_database, application_name="at_work")) as connection:
+            connection.cursor().execute("select pg_sleep(0.5)")
+            time.sleep(0.3)
+
+    with BusySessions(empty_database, "at_work") as sessions, ThreadPoolExecutor() as pool:
+        for _ in range(2):
+            pool.submit(work)
+    assert sessions.seconds == pytest.approx(0.5, abs=0.2)
 
 
 def test_goals_are_judged_at_their_sizes(tmp_path: Path) -> None:
