@@ -56,7 +56,7 @@ def write_plot(sizes: list[Measured], folder: Path) -> None:
         0.012,
         0.932,
         "Median of warm repetitions, lower is better; both axes are logarithmic. Last plot: refreshing the view,"
-        " copying to DuckDB, an incremental dbt run (PostgreSQL's part).",
+        " copying to DuckDB, and dbt run (PostgreSQL's part).",
         fontsize=10.5,
     )
     figure.tight_layout(rect=(0, 0, 1, 0.93), w_pad=0.6, h_pad=2)
