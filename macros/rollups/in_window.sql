@@ -3,7 +3,9 @@
     {%- set period = this_rollup().get('period', 'block') -%}
     {%- set prefix = this_rollup().get('prefix', 'call') -%}
     {{ in_periods(window, period, prefix) }}
-    and {{ period_of_row(period, prefix) }} < (select {{ period_start('watermark', period) }} from ({{ rollup_upstream() }}) as upstream)
+    and not {{ is_live_period(
+        "(select " ~ period_start('watermark', period) ~ " from (" ~ rollup_upstream() ~ ") as upstream)", period, prefix
+    ) }}
 {%- endmacro %}
 
 
@@ -35,18 +37,27 @@
 {%- endmacro %}
 
 
-{# The condition that a row of blocks is not in a rollup, because its block, hour or day is not complete. #}
+{#
+  The condition that a row of blocks is not in a rollup, because its block, hour or day is not complete. The first part is
+  for an index; the second reads the watermark once, in a subquery, where the first would for each row.
+#}
 {% macro is_live(rollup, period) -%}
     {%- set watermark = rollup_watermark(rollup) -%}
-    block_start >= {{ watermark if period == 'block' else seconds_later(watermark, -pairing_block_seconds()) }}
-    {%- if period != 'block' %}
-    and {{ is_live_period(rollup, period) }}
-    {%- endif -%}
+    block_start >= {{ seconds_later(watermark, -pairing_block_seconds()) }}
+    and {{ is_live_period('(select ' ~ watermark ~ ')', period) }}
 {%- endmacro %}
 
 
-{% macro is_live_period(rollup, period, prefix='call') -%}
-    {{ period_of_row(period, prefix) }} >= {{ rollup_watermark(rollup) }}
+{#
+  The same by period alone. What lies more than a year ahead is a wrong time, and in the rollup: the live part would read it
+  with every query, for years.
+#}
+{% macro is_live_period(watermark, period, prefix='call') -%}
+    {%- set days_ahead = 366 if period == 'block' else 368 -%}
+    (
+        {{ period_of_row(period, prefix) }} >= {{ watermark }}
+        and {{ period_of_row(period, prefix) }} < {{ seconds_later(watermark, days_ahead * 86400) }}
+    )
 {%- endmacro %}
 
 

@@ -7,10 +7,14 @@
         true
     {%- elif window == 'live' -%}
         {%- set from = seconds_later(rollup_watermark(rollup), -pairing_block_seconds()) -%}
+        {%- set until = seconds_later(rollup_watermark(rollup), 370 * 86400) -%}
         {%- if column == 'source_date' -%}
-            ({{ column }} >= cast({{ utc_time(from) }} as date) or {{ column }} is null)
+            (
+                {{ column }} between cast({{ utc_time(from) }} as date) and cast({{ utc_time(until) }} as date)
+                or {{ column }} is null
+            )
         {%- else -%}
-            {{ column }} >= {{ from }}
+            {{ column }} >= {{ from }} and {{ column }} < {{ until }}
         {%- endif -%}
     {%- elif column == 'source_date' -%}
         (

@@ -148,7 +148,7 @@ def statement_of(happening: str, *values: object) -> str:
                 "credits_used": row, "processing_time_ms": 70 * row, "created_at": before_now(ago),
             })
         case "hourly sum", row, campaign, (service, endpoint), ago:
-            time = f"{before_now(ago)} at time zone 'UTC'"
+            time = f"({before_now(ago)[2:]}) at time zone 'UTC'"
             return f"delete from api_cost_tracking where id = '{uuid(5, row)}';" + insert("api_cost_tracking", {
                 "id": uuid(5, row), "campaign_id": campaign and uuid(1, campaign), "api_service": service,
                 "endpoint": endpoint, "request_count": row, "total_cost": row, "success_count": row, "error_count": 0,

@@ -4,7 +4,9 @@ with live as (
     {{ leads_hourly(
         ref('int_leads'),
         window_filter('live', rollup='int_leads_hourly_rollup')
-        ~ ' and ' ~ is_live_period('int_leads_hourly_rollup', 'hour', prefix='discovered')
+        ~ ' and ' ~ is_live_period(
+            '(select ' ~ rollup_watermark('int_leads_hourly_rollup') ~ ')', 'hour', prefix='discovered'
+        )
     ) }}
 
 )

@@ -45,7 +45,7 @@ with
         coalesce(now.record_count, 0) as record_count,
         coalesce(now.version_sum, 0) as version_sum,
         cast({{ check.version }} as bigint) as version
-    from (select * from {{ name }} where block_start < '{{ check.watermark }}') as now
+    from (select * from {{ name }} where not {{ is_live_period("cast('" ~ check.watermark ~ "' as timestamptz)", 'block') }}) as now
     full outer join {{ name }}_known as known
         on now.block_start = known.block_start
     where
