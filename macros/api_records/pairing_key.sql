@@ -15,3 +15,13 @@
     {%- endfor -%}
     {{ hash_number(dbt.concat([parts[0], "'|'", api_service, "'|'", parts[1]])) }}
 {%- endmacro %}
+
+
+{# Whether campaign, service and endpoint are all compared. #}
+{% macro pairs_need_one_campaign() %}
+    {% set usage_columns, log_columns = source_columns('api_usage'), source_columns('api_usage_log') %}
+    {% for column in ['campaign_id', 'endpoint'] if usage_columns and log_columns %}
+        {% if column not in usage_columns or column not in log_columns %}{{ return(false) }}{% endif %}
+    {% endfor %}
+    {{ return(true) }}
+{% endmacro %}

@@ -1,32 +1,20 @@
 -- Recorded metrics only; the mart campaign_analytics is derived and does not read this.
 {%- set is_enhanced = source_columns('campaign_analytics').get('id') == 'uuid' %}
-with source as (
+select
+    -- ids
+    id as recorded_metric_id,
+    campaign_id,
 
-    {{ read_source('campaign_analytics') }}
+    -- text
+    metric_name,
+    metric_type,
+    {{ blank_to_null('api_service') }} as recorded_service,
+    '{{ 'recorded_enhanced' if is_enhanced else 'recorded_simple' }}' as origin,
 
-),
+    -- numerics
+    metric_value,
 
-renamed as (
+    -- timestamps
+    coalesce("timestamp", created_at) as recorded_at
 
-    select
-        -- ids
-        id as recorded_metric_id,
-        campaign_id,
-
-        -- text
-        metric_name,
-        metric_type,
-        {{ blank_to_null('api_service') }} as recorded_service,
-        '{{ 'recorded_enhanced' if is_enhanced else 'recorded_simple' }}' as origin,
-
-        -- numerics
-        metric_value,
-
-        -- timestamps
-        coalesce("timestamp", created_at) as recorded_at
-
-    from source
-
-)
-
-select * from renamed
+from ({{ read_source('campaign_analytics') }}) as source

@@ -1,33 +1,21 @@
-with source as (
+select
+    -- ids
+    id as export_id,
+    campaign_id,
+    user_id,
 
-    {{ read_source('export_history') }}
+    -- text
+    case when format = 'xlsx' then 'excel' else format end as file_format,
 
-),
+    -- numerics
+    leads_count as row_count,
+    -- no file is larger than the column can say, one terabyte
+    cast(
+        case when file_size_bytes between 0 and 1000000000000 then file_size_bytes / 1048576.0 end as numeric(8, 2)
+    ) as file_size_mb,
 
-renamed as (
+    -- timestamps
+    expires_at,
+    {{ time_or_epoch('created_at') }} as created_at
 
-    select
-        -- ids
-        id as export_id,
-        campaign_id,
-        user_id,
-
-        -- text
-        case when format = 'xlsx' then 'excel' else format end as file_format,
-
-        -- numerics
-        leads_count as row_count,
-        -- no file is larger than the column can say, one terabyte
-        cast(
-            case when file_size_bytes between 0 and 1000000000000 then file_size_bytes / 1048576.0 end as numeric(8, 2)
-        ) as file_size_mb,
-
-        -- timestamps
-        expires_at,
-        {{ time_or_epoch('created_at') }} as created_at
-
-    from source
-
-)
-
-select * from renamed
+from ({{ read_source('export_history') }}) as source

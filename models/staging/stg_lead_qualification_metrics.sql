@@ -1,31 +1,19 @@
 -- Recorded snapshots only; the mart lead_qualification_metrics is derived and does not read this.
-with source as (
+select
+    -- ids
+    id as recorded_snapshot_id,
+    campaign_id,
 
-    {{ read_source('lead_qualification_metrics') }}
+    -- numerics
+    total_leads_discovered,
+    leads_qualified,
+    total_api_calls,
+    total_api_cost,
 
-),
+    -- timestamps: the start of the hour that the row sums up
+    coalesce(
+        case when hour between 0 and 23 then {{ recorded_hour_start('date', 'hour') }} end,
+        {{ utc_hour('created_at') }}
+    ) as hour_start
 
-renamed as (
-
-    select
-        -- ids
-        id as recorded_snapshot_id,
-        campaign_id,
-
-        -- numerics
-        total_leads_discovered,
-        leads_qualified,
-        total_api_calls,
-        total_api_cost,
-
-        -- timestamps: the start of the hour that the row sums up
-        coalesce(
-            case when hour between 0 and 23 then {{ recorded_hour_start('date', 'hour') }} end,
-            {{ utc_hour('created_at') }}
-        ) as hour_start
-
-    from source
-
-)
-
-select * from renamed
+from ({{ read_source('lead_qualification_metrics') }}) as source

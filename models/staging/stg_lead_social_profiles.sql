@@ -1,34 +1,22 @@
-with source as (
+select
+    -- ids
+    id as lead_social_profile_id,
+    lead_id,
 
-    {{ read_source('lead_social_profiles', tracked='created_at') }}
+    -- text
+    platform,
+    profile_url,
+    username,
+    verification_status,
 
-),
+    -- numerics
+    followers_count,
 
-renamed as (
+    -- timestamps
+    created_at,
 
-    select
-        -- ids
-        id as lead_social_profile_id,
-        lead_id,
+    -- for incremental models
+    source_created_at,
+    row_version
 
-        -- text
-        platform,
-        profile_url,
-        username,
-        verification_status,
-
-        -- numerics
-        followers_count,
-
-        -- timestamps
-        created_at,
-
-        -- for incremental models
-        source_created_at,
-        row_version
-
-    from source
-
-)
-
-select * from renamed
+from ({{ read_source('lead_social_profiles', tracked='created_at') }}) as source

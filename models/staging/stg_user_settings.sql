@@ -1,34 +1,22 @@
-with source as (
+select
+    -- ids
+    user_id,
 
-    {{ read_source('user_settings') }}
+    -- text
+    {{ malformed_fields({
+        'notification_settings': 'object',
+        'notification_settings.budget_alert_threshold': 'number',
+    }) }} as malformed_fields,
 
-),
+    -- numerics
+    daily_budget_limit,
+    monthly_budget_limit,
+    cast(
+        {{ json_number('notification_settings', ['budget_alert_threshold']) }} as {{ type_money() }}
+    ) as budget_alert_threshold,
 
-renamed as (
+    -- timestamps
+    created_at,
+    updated_at
 
-    select
-        -- ids
-        user_id,
-
-        -- text
-        {{ malformed_fields({
-            'notification_settings': 'object',
-            'notification_settings.budget_alert_threshold': 'number',
-        }) }} as malformed_fields,
-
-        -- numerics
-        daily_budget_limit,
-        monthly_budget_limit,
-        cast(
-            {{ json_number('notification_settings', ['budget_alert_threshold']) }} as {{ type_money() }}
-        ) as budget_alert_threshold,
-
-        -- timestamps
-        created_at,
-        updated_at
-
-    from source
-
-)
-
-select * from renamed
+from ({{ read_source('user_settings') }}) as source

@@ -1,47 +1,32 @@
 -- One row per lead that is not the oldest of its kind in its campaign: same place_id, or same name and phone.
-with leads as (
+{%- set keys = {
+    'place': [blank_to_null('place_id')],
+    'name_and_phone': [name_key('business_name'), phone_key('phone')],
+} %}
+{%- set kinds = {} %}
+{%- for kind, expressions in keys.items() %}
+{%- do kinds.update({kind: 'partition by campaign_id, ' ~ expressions | join(', ') ~ ' order by created_at, lead_id'}) %}
+{%- endfor %}
+-- The leads are read twice, because what a CTE gives twice is computed for all campaigns, whichever is asked for.
+with candidates as (
 
+    {% for kind, window in kinds.items() -%}
     select
         lead_id,
         campaign_id,
-        created_at,
-        {{ blank_to_null('place_id') }} as place_id,
-        {{ name_key('business_name') }} as name_key,
-        {{ phone_key('phone') }} as phone_key
+        first_value(lead_id) over ({{ window }}) as candidate_id,
+        first_value(created_at) over ({{ window }}) as candidate_created_at
     from {{ ref('int_leads_unioned') }}
-    where campaign_id is not null
-
-),
-
-candidates as (
-
-    select
-        lead_id,
-        campaign_id,
-        created_at,
-        first_value(lead_id) over (
-            partition by campaign_id, place_id order by created_at, lead_id
-        ) as candidate_id,
-        first_value(created_at) over (
-            partition by campaign_id, place_id order by created_at, lead_id
-        ) as candidate_created_at
-    from leads
-    where place_id is not null
-
+    where
+        campaign_id is not null
+        {%- for expression in keys[kind] %}
+        and {{ expression }} is not null
+        {%- endfor %}
+    {% if not loop.last %}
     union all
 
-    select
-        lead_id,
-        campaign_id,
-        created_at,
-        first_value(lead_id) over (
-            partition by campaign_id, name_key, phone_key order by created_at, lead_id
-        ) as candidate_id,
-        first_value(created_at) over (
-            partition by campaign_id, name_key, phone_key order by created_at, lead_id
-        ) as candidate_created_at
-    from leads
-    where name_key is not null and phone_key is not null
+    {% endif %}
+    {%- endfor %}
 
 ),
 

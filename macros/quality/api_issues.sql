@@ -1,0 +1,176 @@
+{# Defects of the records of the API logs within a window (see window_filter), and of the calls that they are. #}
+{% macro api_issues(window=none) -%}
+    {%- set records = '(' ~ unioned_api_records(window) ~ ')' -%}
+    with names as (
+
+        {{ api_names(records) }}
+
+    ),
+
+    named as (
+
+        {{ named_api_records(records, 'names') }}
+
+    ),
+
+    priced as (
+
+        {{ priced_api_records('named') }}
+
+    ),
+
+    examined as (
+
+        select
+            priced.*,
+            {{ utc_hour('priced.created_at') }} as utc_hour,
+            priced.campaign_id is not null and campaigns.campaign_id is null as is_campaign_gone,
+            priced.lead_id is not null and leads.lead_id is null as is_lead_gone
+        from priced
+        left join {{ ref('stg_campaigns') }} as campaigns
+            on priced.campaign_id = campaigns.campaign_id
+        left join {{ ref('int_leads_unioned') }} as leads
+            on priced.lead_id = leads.lead_id
+
+    ),
+
+    record_issues as (
+
+        {{ api_record_issues('examined') }}
+
+    ),
+
+    -- all that can pair with a call that has a defect, because what pairs shares campaign, service and endpoint
+    suspects as (
+
+        select *
+        from examined
+        {%- if pairs_need_one_campaign() %}
+        where campaign_id is null or is_campaign_gone or list_cost is null
+        {%- endif %}
+
+    ),
+
+    paired as (
+
+        {{ paired_api_records('suspects') }}
+
+    ),
+
+    logged_hours as (
+
+        select distinct
+            pairing_key,
+            utc_hour
+        from suspects
+        where source_table in ('api_usage', 'api_usage_log')
+
+    ),
+
+    calls as (
+
+        {{ counted_api_records('paired', 'logged_hours') }}
+
+    ),
+
+    call_issues as (
+
+        {{ api_call_issues('calls') }}
+
+    ),
+
+    issues as (
+
+        select * from record_issues
+        union all
+        select * from call_issues
+
+    )
+
+    select
+        *,
+        {{ epoch_block('detected_for', pairing_block_seconds()) }} as block_start
+    from issues
+{%- endmacro %}
+
+
+{% macro api_record_issues(records) -%}
+    {{ issue(
+        'orphan_api_call',
+        "case when is_campaign_gone or is_lead_gone then 'warning' else 'info' end",
+        records,
+        where='(is_campaign_gone or is_lead_gone or campaign_id is null)',
+        details="case
+            when is_campaign_gone then 'campaign_id names no campaign'
+            when is_lead_gone then 'business_id names no lead'
+            else 'no campaign_id'
+        end",
+    ) }}
+
+    union all
+
+    {{ issue(
+        'unknown_service', 'warning', records,
+        where='not is_service_known',
+        details=text_of(["'service is '", "coalesce(recorded_service, 'NULL')"]),
+    ) }}
+
+    union all
+
+    {{ issue(
+        'missing_cost', 'info', records,
+        where='recorded_cost is null',
+        details="case when is_cost_estimated then 'priced from the list' else 'no list price either' end",
+    ) }}
+
+    union all
+
+    {{ issue(
+        'negative_cost', 'error', records,
+        where='recorded_cost < 0',
+        details=text_of(["'cost '", 'recorded_cost', "' USD'"]),
+    ) }}
+
+    union all
+
+    {{ time_issues(records) }}
+{%- endmacro %}
+
+
+{% macro api_call_issues(calls) -%}
+    {{ issue(
+        'deleted_campaign_spend',
+        "case when is_campaign_gone then 'warning' else 'info' end",
+        calls,
+        where="(is_campaign_gone or (source_table = 'api_usage_log' and campaign_id is null))",
+        details=text_of([
+            "case when is_campaign_gone then 'campaign is gone, spend ' else 'campaign_id is NULL, spend ' end",
+            "coalesce(cast(cost as " ~ dbt.type_string() ~ "), 'unknown')",
+            "' USD'",
+        ]),
+    ) }}
+
+    union all
+
+    {{ issue(
+        'unpriced_call', 'warning', calls,
+        where='cost is null',
+        details=text_of(["'no cost recorded and no list price for '", 'api_service', "' '", "coalesce(endpoint, 'NULL')"]),
+    ) }}
+{%- endmacro %}
+
+
+{# Hours of campaigns that are gone or there again, but were not when their calls were looked at. #}
+{% macro hours_of_other_campaigns() -%}
+    select tstzrange({{ hour_start('hourly.call_date', 'hourly.call_hour') }}, {{ hour_start('hourly.call_date', 'hourly.call_hour') }} + interval '1 hour') as range
+    from {{ ref('int_campaign_usage_hourly_rollup') }} as hourly
+    left join {{ ref('stg_campaigns') }} as campaigns
+        on hourly.campaign_id = campaigns.campaign_id
+    left join (
+        select distinct campaign_id
+        from {{ this }}
+        where issue_type in ('orphan_api_call', 'deleted_campaign_spend') and severity = 'warning' and details like 'campaign%'
+    ) as gone
+        on hourly.campaign_id = gone.campaign_id
+    where hourly.campaign_id is not null and (campaigns.campaign_id is null) <> (gone.campaign_id is not null)
+{%- endmacro %}

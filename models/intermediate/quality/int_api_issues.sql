@@ -1,0 +1,44 @@
+-- Defects of the records of the API logs, and of calls that are deleted with their campaign.
+with rolled_up as (
+
+    select * from {{ ref('int_api_issues_rollup') }}
+
+),
+
+live as (
+
+    {{ api_issues('live') }}
+
+),
+
+deleted as (
+
+    select
+        *,
+        request_count || ' calls are deleted with their campaign, spend ' || coalesce(cast(cost as {{ dbt.type_string() }}), 'unknown')
+        || ' USD' as spend
+    from {{ ref('int_api_calls_of_deleted_campaigns') }}
+
+),
+
+issues as (
+
+    select * from rolled_up
+    union all
+    select *
+    from live
+    where {{ is_live('int_api_issues_rollup', 'block') }}
+
+)
+
+select
+    issue_type,
+    severity,
+    source_table,
+    record_id,
+    campaign_id,
+    details,
+    detected_for
+from issues
+union all
+{{ issue('deleted_campaign_spend', 'warning', 'deleted', where='true', details='spend') }}

@@ -1,0 +1,11 @@
+-- depends_on: {{ ref('int_campaign_usage_hourly_rollup') }}
+{% set window = rollup_window() -%}
+with issues as (
+
+    {{ api_issues(window) }}
+
+)
+
+select *
+from issues
+where {{ in_window(window) }}
