@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -204,3 +205,129 @@ def upsert(table: str, row: dict[str, object]) -> str:
 def assert_equal(actual: dict[str, list[tuple]], expected: dict[str, list[tuple]]) -> None:
     for mart, rows in expected.items():
         assert actual[mart] == rows, f"{mart} differs"
+
+
+MINUTES = 60
+USAGE = ("hunter_io", "verify_email")
+
+
+@pytest.fixture
+def started(project: Project) -> Project:
+    """One campaign with three calls an hour ago, two of them in both logs, all rolled up."""
+    execute(project.dsn, CLEAR + CAMPAIGN_ROWS)
+    rows = [("call", 1, 1, USAGE, 60 * MINUTES, 1, "0.1"), ("call", 2, 1, USAGE, 59 * MINUTES, -2, "0.2")]
+    rows += [("usage", 3, 1, USAGE, 58 * MINUTES, "0.4"), ("log", 4, 1, USAGE, 50 * MINUTES, "0.8")]
+    rows += [("hourly sum", 5, 1, USAGE, 60 * MINUTES), ("log", 5, None, USAGE, 40 * MINUTES, "1.6")]
+    execute(project.dsn, "".join(statement_of(*row) for row in rows))
+    if schema_exists(project.dsn):
+        execute(project.dsn, "drop schema analytics_intermediate, analytics cascade; truncate analytics_staging.rollup_state")
+    project.run()
+    return project
+
+
+def spend(project: Project) -> list[tuple]:
+    return query(
+        project.dsn,
+        "select campaign_id is not null, is_campaign_deleted, sum(total_cost), sum(request_count)"
+        " from analytics.api_cost_tracking group by 1, 2 order by 1",
+    )
+
+
+def test_what_a_deleted_campaign_has_spent_stays(started: Project) -> None:
+    before = [(False, False, Decimal("1.6"), 1), (True, False, Decimal("1.5"), 4)]
+    after = [(False, False, Decimal("1.6"), 1), (True, True, Decimal("1.5"), 4)]
+    assert spend(started) == before
+    delete_campaign(started.dsn, 1)
+    started.run()
+    assert spend(started) == after
+    started.run()
+    assert spend(started) == after
+    incremental = started.marts()
+    started.run("--full-refresh")
+    assert spend(started) == after
+    assert_equal(started.marts(), incremental)
+    assert query(started.dsn, "select sum(cost) from analytics_intermediate.int_api_calls") == [(Decimal("3.1"),)]
+    assert query(started.dsn, "select sum(counted_cost) from analytics.api_usage_reconciliation") == [(Decimal("3.1"),)]
+    listed = "select sum(split_part(details, ' ', 1)::int) from analytics.data_quality_issues where campaign_id is not null"
+    assert query(started.dsn, listed + " and issue_type = 'deleted_campaign_spend'") == [(4,)]
+
+
+def delete_campaign(dsn: str, number: int) -> None:
+    """As the application's foreign keys do it."""
+    campaign = uuid(1, number)
+    execute(
+        dsn,
+        f"delete from campaigns where id = '{campaign}'; delete from api_usage where campaign_id = '{campaign}';"
+        f"update api_usage_log set campaign_id = null where campaign_id = '{campaign}';",
+    )
+
+
+def test_a_row_is_in_the_marts_without_a_run(started: Project) -> None:
+    execute(started.dsn, statement_of("usage", 6, 1, USAGE, -40 * MINUTES, "3.2").replace(before_now(-40 * MINUTES)[2:], "now()"))
+    assert sum(cost for _, _, cost, _ in spend(started)) == Decimal("6.3")
+
+
+def test_an_interrupted_run_leaves_the_marts_right_and_the_next_catches_up(started: Project) -> None:
+    """The run ends after the source has been looked at, and before any rollup has followed."""
+    execute(started.dsn, statement_of("corrected cost", 1))
+    before = spend(started)
+    result = started.invoke("build", "--select", "int_source_changes")
+    assert result.success, describe_failures(result)
+    assert spend(started) == before
+    started.run()
+    assert sum(cost for _, _, cost, _ in spend(started)) == Decimal("4.1")
+
+
+@pytest.mark.parametrize("change", [
+    ("usage", 6, 1, USAGE, 90 * 86400, "3.2"),
+    ("corrected cost", 3),
+    ("moved", 4, 30 * 86400),
+    ("deleted", "api_usage", 3),
+])
+def test_what_is_older_than_the_lookback_is_found(started: Project, change: tuple) -> None:
+    execute(started.dsn, "update api_usage set created_at = created_at - interval '60 days' where id = '%s'" % uuid(3, 3))
+    started.run()
+    execute(started.dsn, statement_of(*change))
+    started.run()
+    assert_as_after_full_refresh(started)
+
+
+def test_a_truncated_log_is_found(started: Project) -> None:
+    execute(started.dsn, "truncate api_usage_log")
+    started.run()
+    assert_as_after_full_refresh(started)
+
+
+def test_nothing_new_is_not_looked_for_in_old_rows(started: Project) -> None:
+    """What the server has counted shows that there is nothing new among them."""
+    scans = "select seq_tup_read from pg_stat_user_tables where relname = 'api_usage_log'"
+    filler = "insert into api_usage_log select gen_random_uuid(), null, 's', 'e', 1, 200, 1, 1, now() - n * interval '1 day'"
+    execute(started.dsn, filler + " from generate_series(2, 2000) as n; create index on api_usage_log (created_at)")
+    started.run()
+    execute(started.dsn, "analyze api_usage_log")
+    execute(started.dsn, "select pg_stat_force_next_flush()")
+    (before,) = query(started.dsn, scans)[0]
+    started.run()
+    (after,) = query(started.dsn, scans)[0]
+    execute(started.dsn, "drop index api_usage_log_created_at_idx")
+    assert after - before < 2000
+
+
+def test_a_range_is_replayed(started: Project) -> None:
+    """Somebody has changed the rollup by hand."""
+    execute(started.dsn, "update analytics_intermediate.int_api_usage_blocks_rollup set cost = cost + 1")
+    started.run()
+    assert sum(cost for _, _, cost, _ in spend(started)) != Decimal("3.1")
+    started.run(replay_from="2020-01-01", replay_until="2100-01-01")
+    assert sum(cost for _, _, cost, _ in spend(started)) == Decimal("3.1")
+
+
+def test_another_definition_builds_the_rollups_anew(started: Project) -> None:
+    started.run(reporting_timezone="Asia/Kathmandu")
+    assert_as_after_full_refresh(started, reporting_timezone="Asia/Kathmandu")
+
+
+def assert_as_after_full_refresh(project: Project, **variables: object) -> None:
+    incremental = project.marts()
+    project.run("--full-refresh", **variables)
+    assert_equal(incremental, project.marts())
