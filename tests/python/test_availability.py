@@ -23,8 +23,7 @@ def test_the_program_sees_what_stock_dbt_does(capsys: pytest.CaptureFixture) -> 
     assert check_availability.main([*SHORT, "--stock", "--only=build"]) == 0
     ours, stock = _rows(capsys.readouterr().out)
     assert (ours["built by"], stock["built by"]) == ("this project", "stock dbt")
-    assert stock["failed"] != "0"
-    assert stock["analyst's view"] == "gone"
+    assert stock["failed"] != "0" and stock["a mart missing"] != "0.0 s"
 
 
 def _rows(table: str) -> list[dict[str, str]]:
