@@ -55,6 +55,10 @@
     {% if mistyped %}
         {{ log('Columns of another type, unreadable values read as NULL: ' ~ mistyped | join(', '), info=true) }}
     {% endif %}
+    {% set statements = missing_indexes(present) %}
+    {% if statements %}
+        {{ log('Indexes missing, runs and marts are slower without: ' ~ statements | join(' '), info=true) }}
+    {% endif %}
     {% do create_functions() %}
     {{ return('') }}
 {% endmacro %}

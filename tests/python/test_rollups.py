@@ -315,7 +315,7 @@ def test_nothing_new_is_not_looked_for_in_old_rows(started: Project) -> None:
 
 def test_a_range_is_replayed(started: Project) -> None:
     """Somebody has changed the rollup by hand."""
-    execute(started.dsn, "update analytics_intermediate.int_api_usage_blocks_rollup set cost = cost + 1")
+    execute(started.dsn, "update analytics_intermediate.int_api_usage_hourly_rollup set total_cost = total_cost + 1")
     started.run()
     assert sum(cost for _, _, cost, _ in spend(started)) != Decimal("3.1")
     started.run(replay_from="2020-01-01", replay_until="2100-01-01")
