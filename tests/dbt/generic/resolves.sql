@@ -6,7 +6,7 @@
         child.{{ column_name }} is not null
         {%- for parent in to %}
         and not exists (
-            select 1 from {{ dbt.get_where_subquery(parent) }}{{ ' as parent' if not is_source(parent) }}
+            select 1 from {{ rows_of(parent) }} as parent
             where {{ field }} = child.{{ column_name }}
         )
         {%- endfor %}
