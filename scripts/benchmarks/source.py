@@ -21,10 +21,13 @@ SEED = 1
 INDEXES = (
     ("api_usage", "created_at"),
     ("api_usage_log", "created_at"),
-    ("api_cost_tracking", "created_at"),
+    ("api_cost_tracking", "date"),
     ("businesses", "created_at"),
     ("businesses", "campaign_id"),
     ("enhanced_leads", "created_at"),
+    ("enhanced_leads", "campaign_id"),
+    ("lead_emails", "lead_id"),
+    ("lead_social_profiles", "lead_id"),
 )
 GROWING_TABLES = ("api_usage", "api_usage_log", "businesses")
 SETTINGS = ("shared_buffers", "work_mem", "maintenance_work_mem", "max_parallel_workers_per_gather", "jit")
