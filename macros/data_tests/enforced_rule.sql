@@ -9,13 +9,13 @@
 {% macro enforced_rule() %}
     {% if not execute or model.resource_type != 'test' or not model.test_metadata %}{{ return(none) }}{% endif %}
     {% set kind, arguments = model.test_metadata.name, model.test_metadata.kwargs %}
-    {% if kind not in ('unique', 'not_null', 'unique_grain', 'resolves') %}{{ return(none) }}{% endif %}
+    {% if kind not in ('key', 'unique', 'not_null', 'unique_grain', 'resolves') %}{{ return(none) }}{% endif %}
 
     {% set rule = {
         'table': tested_source(arguments),
         'columns': tested_source_columns(arguments),
-        'unique': kind in ('unique', 'unique_grain'),
-        'not_null': kind in ('not_null', 'unique_grain'),
+        'unique': kind in ('key', 'unique', 'unique_grain'),
+        'not_null': kind in ('key', 'not_null', 'unique_grain'),
         'parents': [],
         'field': arguments.get('field'),
     } %}

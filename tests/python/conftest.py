@@ -23,6 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SHAPES = ("current", "enhanced", "hybrid")
 SAMPLE_API_CALLS = 8_000
 SAMPLE_SEED = 1
+EVERYTHING = ("--selector", "everything")
 POSTGRES_15_BIN_DIRS = (
     Path("/usr/lib/postgresql/15/bin"),
     Path("/usr/pgsql-15/bin"),
@@ -84,7 +85,7 @@ def shape_database(
     target_path = tmp_path_factory.mktemp(f"target_{shape}")
     environment = server.environment(shape)
     log = ["--log-path", str(target_path), "--log-level-file", "debug"]
-    result = run_dbt(["build", "--target-path", str(target_path), *log], environment)
+    result = run_dbt(["build", *EVERYTHING, "--target-path", str(target_path), *log], environment)
     assert result.success, describe_failures(result)
     return ShapeDatabase(server.dsn(shape), shape, truth, environment, target_path)
 
@@ -113,7 +114,7 @@ def build(dsn: str, target_path: Path, *arguments: str, **variables: Any) -> Non
 
 def invoke_build(dsn: str, target_path: Path, *arguments: str, **variables: Any) -> dbtRunnerResult:
     """The same, whatever comes of it. Unit tests are left out: they read no source, so they pass as everywhere else."""
-    options = ["--target-path", str(target_path), "--vars", json.dumps(variables)]
+    options = [*EVERYTHING, "--target-path", str(target_path), "--vars", json.dumps(variables)]
     leave_out = ["--exclude-resource-type", "unit_test"]
     return run_dbt(["build", *options, *leave_out, *arguments], environment_of(dsn))
 

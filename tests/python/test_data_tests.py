@@ -1,0 +1,168 @@
+"""What data tests read: nothing where the database keeps the rule by itself, and the rows where it does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import describe_failures, environment_of, execute, new_database, query, run_dbt
+from embedded_postgres import Server
+
+CAMPAIGN = "00000000-0000-0000-0000-00000000000a"
+SOURCE = f"""
+create table campaigns (id uuid primary key, name text, status text, created_at timestamptz);
+create table businesses (
+    id uuid primary key, campaign_id uuid not null references campaigns, created_at timestamptz,
+    business_name text, confidence_score int
+);
+create table user_settings (user_id uuid primary key);
+create table campaign_analytics (id bigint primary key, campaign_id uuid references campaigns);
+insert into campaigns values ('{CAMPAIGN}', 'one', 'active', now());
+insert into businesses values ('00000000-0000-0000-0000-00000000000b', '{CAMPAIGN}', now());
+"""
+KEYS = ("source_businesses_key", "stg_businesses_key", "source_user_settings_key", "source_campaign_analytics_key")
+FOREIGN_KEYS = ("source_businesses_campaign_exists", "source_campaign_analytics_campaign_exists")
+DROP_KEY = "alter table businesses drop constraint businesses_pkey"
+DROP_FOREIGN_KEY = "alter table businesses drop constraint businesses_campaign_id_fkey"
+ORPHAN = "insert into businesses values (gen_random_uuid(), gen_random_uuid())"
+
+
+@pytest.fixture(scope="module")
+def target_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("target_data_tests")
+
+
+@pytest.fixture
+def database(server: Server, target_path: Path) -> Iterator[tuple[str, Path]]:
+    """A source whose constraints keep its rules, and dbt's target folder."""
+    if server.data_dir.name.startswith("postgres15"):
+        pytest.skip("the catalogue is the same there")
+    with new_database(server) as dsn:
+        execute(dsn, SOURCE)
+        yield dsn, target_path
+
+
+def test_what_the_database_keeps_is_not_read(database: tuple[str, Path]):
+    outcomes, read = _test(database, *KEYS, *FOREIGN_KEYS)
+    assert outcomes == {name: ("pass", 0) for name in (*KEYS, *FOREIGN_KEYS)}
+    assert read == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        # a key that is not unique, of a source and of the staging model on it
+        (f"{DROP_KEY}; insert into businesses table businesses", {"source_businesses_key": 1, "stg_businesses_key": 1}),
+        # unique, and not for every row
+        (
+            f"{DROP_KEY}; insert into businesses table businesses; create unique index on businesses (id) where false",
+            {"source_businesses_key": 1, "stg_businesses_key": 1},
+        ),
+        # unique, and missing
+        (
+            f"{DROP_KEY}; alter table businesses alter id drop not null; create unique index on businesses (id);"
+            f"insert into businesses values (null, '{CAMPAIGN}')",
+            {"source_businesses_key": 1, "stg_businesses_key": 1},
+        ),
+        # a key only together with another column
+        (
+            f"{DROP_KEY}; create unique index on businesses (id, created_at);"
+            "insert into businesses select id, campaign_id, now() + interval '1 day' from businesses",
+            {"source_businesses_key": 1, "stg_businesses_key": 1},
+        ),
+        # different as the source has it, and the same as it is read
+        (
+            f"{DROP_KEY}; alter table businesses alter id type text, add primary key (id);"
+            "insert into businesses select upper(id), campaign_id from businesses",
+            {"source_businesses_key": 1, "stg_businesses_key": 1},
+        ),
+        # rows of a table that inherits are not in the index
+        (
+            "create table more () inherits (businesses); insert into more table businesses",
+            {"source_businesses_key": 1, "stg_businesses_key": 1},
+        ),
+        (f"{DROP_FOREIGN_KEY}; {ORPHAN}", {"source_businesses_campaign_exists": 1}),
+        # a foreign key that nobody has looked through
+        (
+            f"{DROP_FOREIGN_KEY}; {ORPHAN};"
+            "alter table businesses add foreign key (campaign_id) references campaigns not valid",
+            {"source_businesses_campaign_exists": 1},
+        ),
+        (f"alter table businesses disable trigger all; {ORPHAN}", {"source_businesses_campaign_exists": 1}),
+        # a foreign key to another table
+        (
+            "create table old_campaigns (id uuid primary key); insert into old_campaigns values (gen_random_uuid());"
+            f"{DROP_FOREIGN_KEY}; insert into businesses select gen_random_uuid(), id from old_campaigns;"
+            "insert into old_campaigns select id from campaigns;"
+            "alter table businesses add foreign key (campaign_id) references old_campaigns",
+            {"source_businesses_campaign_exists": 1},
+        ),
+    ],
+)
+def test_what_the_database_does_not_keep_is_read(database: tuple[str, Path], change: str, broken: dict[str, int]):
+    execute(database[0], change)
+    outcomes, read = _test(database, *broken)
+    assert outcomes == {name: ("warn", failures) for name, failures in broken.items()}
+    assert read == set(broken)
+
+
+def test_stored_failures_go_when_the_database_keeps_the_rule(database: tuple[str, Path]):
+    name = "source_businesses_campaign_exists"
+    dsn = database[0]
+    execute(dsn, f"{DROP_FOREIGN_KEY}; {ORPHAN}")
+    _test(database, name)
+    assert query(dsn, f"select count(*) from analytics_audit.{name}") == [(1,)]
+    execute(dsn, "delete from businesses where campaign_id not in (select id from campaigns)")
+    execute(dsn, "alter table businesses add foreign key (campaign_id) references campaigns")
+    _test(database, name)
+    assert query(dsn, f"select to_regclass('analytics_audit.{name}') is null") == [(True,)]
+
+
+def test_a_scheduled_build_reads_no_call_row_by_row(tmp_path: Path, server: Server):
+    """Unless what it stands on is a rollup: neither the logs' own tests nor any of what is computed from each call."""
+    environment = server.environment("postgres")
+    parsed = run_dbt(["parse", "--target-path", str(tmp_path)], environment)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert parsed.success
+    listed = run_dbt(["ls", "--quiet", "--output", "name", "--target-path", str(tmp_path)], environment).result
+    everything = run_dbt(
+        ["ls", "--quiet", "--selector", "everything", "--output", "name", "--target-path", str(tmp_path)], environment
+    ).result
+    assert not set(manifest["unit_tests"]) & set(listed)
+    left_out = set(everything) - set(listed)
+    tests = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "test"}
+    assert tests.keys() <= set(everything)
+    reading = {name for name, node in tests.items() if _reads_calls(node, manifest)}
+    assert reading == left_out & tests.keys()
+
+
+def _reads_calls(test: dict, manifest: dict) -> bool:
+    """Whether a test reads a record of a call one by one; a key's test may, as every log has a primary key."""
+    logs = {f"source.leadgen_analytics.app.{name}" for name in ("api_usage", "api_usage_log", "api_cost_tracking")}
+    if test["test_metadata"] and test["test_metadata"]["name"] == "key":
+        return False
+    seen, waiting = set(), list(test["depends_on"]["nodes"])
+    while waiting:
+        name = waiting.pop()
+        node = manifest["nodes"].get(name)
+        # What stands on a rollup reads only the rows since its last run.
+        has_rollup = node and any("_rollup" in upstream for upstream in node["depends_on"]["nodes"])
+        if name in seen or has_rollup or node and node["config"]["materialized"] in ("incremental", "seed"):
+            continue
+        seen.add(name)
+        waiting += node["depends_on"]["nodes"] if node else []
+    return bool(seen & logs)
+
+
+def _test(database: tuple[str, Path], *names: str) -> tuple[dict[str, tuple[str, int]], set[str]]:
+    """Build the staging models that have tests here; each test's status and failures, and which of them read a table."""
+    dsn, target_path = database
+    models = [name.removesuffix("_key") for name in names if name.startswith("stg_")]
+    arguments = ["build", "--indirect-selection", "empty", "--select", *models, *names]
+    result = run_dbt([*arguments, "--target-path", str(target_path)], environment_of(dsn))
+    assert result.success, describe_failures(result)
+    results = [node for node in result.result if node.node.name in names]
+    outcomes = {node.node.name: (str(node.status), node.failures) for node in results}
+    return outcomes, {node.node.name for node in results if "from \"" in node.node.compiled_code}
