@@ -2,9 +2,9 @@
 {% macro drop_outdated_failures() %}
     {% if not execute %}{{ return('') }}{% endif %}
     {% set outdated = [] %}
-    {% for result in results if result.node.relation_name and 'kept_by_the_database' in (result.node.compiled_code or '') %}
+    {% for test in results | map(attribute='node') if 'kept_by_the_database' in (test.compiled_code or '') %}
         {% set failures = load_cached_relation(api.Relation.create(
-            database=result.node.database, schema=result.node.schema, identifier=result.node.alias
+            database=test.database, schema=test.schema, identifier=test.alias
         )) %}
         {% do outdated.append(failures) if failures %}
     {% endfor %}

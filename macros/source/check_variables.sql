@@ -9,10 +9,16 @@
     {% endfor %}
     {% for name in [
         'export_match_tolerance_seconds', 'clock_skew_tolerance_minutes', 'counter_drift_tolerance',
-        'default_qualification_score', 'degraded_error_rate', 'down_error_rate',
+        'default_qualification_score', 'degraded_error_rate', 'down_error_rate', 'rollup_settle_seconds',
+        'rollup_lookback_hours',
     ] %}
         {% if var(name) is not number or var(name) < 0 %}
             {% do bad_variable(name, 'a number, 0 or above') %}
+        {% endif %}
+    {% endfor %}
+    {% for name, other in [('replay_from', 'replay_until'), ('replay_until', 'replay_from')] %}
+        {% if (var(name) is not none or var(other) is not none) and not is_time(var(name)) %}
+            {% do bad_variable(name, 'a time such as 2026-01-31 or 2026-01-31T12:00:00Z; give ' ~ other ~ ' as well') %}
         {% endif %}
     {% endfor %}
     {% set zone = var('reporting_timezone') %}
@@ -43,4 +49,12 @@
         where name = {{ dbt.string_literal(dbt.escape_single_quotes(zone)) }}
     {% endset %}
     {{ return(run_query(query).rows[0][0] == 1) }}
+{% endmacro %}
+
+
+{% macro is_time(value) %}
+    {{ return(value is not none and modules.re.fullmatch(
+        '[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?',
+        value | string
+    ) is not none) }}
 {% endmacro %}

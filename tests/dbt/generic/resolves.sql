@@ -4,7 +4,7 @@
     from (select * from {{ model }}) as child
     where
         child.{{ column_name }} is not null
-        {%- for parent in to %}
+        {%- for parent in ([] if enforced_rule() else to) %}
         and not exists (
             select 1 from {{ rows_of(parent) }} as parent
             where {{ field }} = child.{{ column_name }}
