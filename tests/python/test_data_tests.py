@@ -130,7 +130,10 @@ def test_a_scheduled_build_reads_no_call_row_by_row(tmp_path: Path, server: Serv
     everything = run_dbt(
         ["ls", "--quiet", "--selector", "everything", "--output", "name", "--target-path", str(tmp_path)], environment
     ).result
-    assert not set(manifest["unit_tests"]) & set(listed)
+    unit_tests = {node["name"] for node in manifest["unit_tests"].values()}
+    assert not unit_tests & set(listed)
+    assert unit_tests <= set(everything)
+    assert "app.api_usage" in listed  # for `dbt source freshness`
     left_out = set(everything) - set(listed)
     tests = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "test"}
     assert tests.keys() <= set(everything)
