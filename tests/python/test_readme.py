@@ -44,7 +44,7 @@ def test_every_mart_has_an_example() -> None:
 def test_variables_are_those_of_the_project() -> None:
     documented = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", _section("Variables"), flags=re.MULTILINE))
     project = yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text(encoding="utf-8"))
-    assert documented == {name: str(value) for name, value in project["vars"].items()}
+    assert documented == {name: "null" if value is None else str(value) for name, value in project["vars"].items()}
 
 
 def test_defects_are_those_of_the_models() -> None:
@@ -52,7 +52,7 @@ def test_defects_are_those_of_the_models() -> None:
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     sources = [
         *(REPOSITORY / "models/intermediate/quality").glob("*.sql"),
-        REPOSITORY / "macros/quality/time_issues.sql",
+        *(REPOSITORY / "macros/quality").glob("*_issues.sql"),
     ]
     built = {name for path in sources for name in re.findall(r"issue\(\s*'(\w+)'", path.read_text(encoding="utf-8"))}
     assert documented == built
