@@ -212,9 +212,7 @@ class Watch:
                 before = now
 
     def _deadlocks(self) -> int:
-        ((count,),) = self.project.execute(
-            "select deadlocks from pg_stat_database where datname = current_database()"
-        )
+        ((count,),) = self.project.execute("select deadlocks from pg_stat_database where datname = current_database()")
         return count
 
 

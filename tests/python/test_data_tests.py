@@ -168,4 +168,4 @@ def _test(database: tuple[str, Path], *names: str) -> tuple[dict[str, tuple[str,
     assert result.success, describe_failures(result)
     results = [node for node in result.result if node.node.name in names]
     outcomes = {node.node.name: (str(node.status), node.failures) for node in results}
-    return outcomes, {node.node.name for node in results if "from \"" in node.node.compiled_code}
+    return outcomes, {node.node.name for node in results if 'from "' in node.node.compiled_code}

@@ -50,7 +50,9 @@ happenings = st.lists(
         st.tuples(st.just("moved"), row, seconds_ago),
         st.tuples(st.just("qualified"), row),
         st.tuples(st.just("other threshold"), st.integers(1, CAMPAIGNS), st.integers(0, 100)),
-        st.tuples(st.just("deleted"), st.sampled_from(["api_usage", "api_usage_log", "businesses", "lead_emails"]), row),
+        st.tuples(
+            st.just("deleted"), st.sampled_from(["api_usage", "api_usage_log", "businesses", "lead_emails"]), row
+        ),
         st.tuples(st.just("run"), st.sampled_from(SETTLE_SECONDS)),
     ),
     min_size=6,
@@ -111,7 +113,10 @@ def project(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_any_history_gives_what_a_full_refresh_gives(project: Project, happenings: list[tuple]) -> None:
     execute(project.dsn, CLEAR + CAMPAIGN_ROWS)
     if schema_exists(project.dsn):  # let the watermark move back
-        execute(project.dsn, "drop schema analytics_intermediate, analytics cascade; truncate analytics_staging.rollup_state")
+        execute(
+            project.dsn,
+            "drop schema analytics_intermediate, analytics cascade; truncate analytics_staging.rollup_state",
+        )
     project.run("--full-refresh", settle_seconds=SETTLE_SECONDS[0])
     settle_seconds = SETTLE_SECONDS[0]
     for happening, *values in happenings:
@@ -137,34 +142,76 @@ def statement_of(happening: str, *values: object) -> str:
             usage = statement_of("usage", row, campaign, spelling, ago, cost)
             return usage + statement_of("log", row, campaign, spelling, ago - later, cost)
         case "usage", row, campaign, (service, endpoint), ago, cost:
-            return upsert("api_usage", {
-                "id": uuid(3, row), "user_id": uuid(2, 1 + row % USERS), "campaign_id": campaign and uuid(1, campaign),
-                "service": service, "endpoint": endpoint, "cost": cost, "success": row != 2, "response_time": 100 * row,
-                "error_message": "failed" if row == 2 else None, "created_at": before_now(ago),
-            })
+            return upsert(
+                "api_usage",
+                {
+                    "id": uuid(3, row),
+                    "user_id": uuid(2, 1 + row % USERS),
+                    "campaign_id": campaign and uuid(1, campaign),
+                    "service": service,
+                    "endpoint": endpoint,
+                    "cost": cost,
+                    "success": row != 2,
+                    "response_time": 100 * row,
+                    "error_message": "failed" if row == 2 else None,
+                    "created_at": before_now(ago),
+                },
+            )
         case "log", row, campaign, (service, endpoint), ago, cost:
-            return upsert("api_usage_log", {
-                "id": uuid(4, row), "campaign_id": campaign and uuid(1, campaign), "api_service": service,
-                "endpoint": endpoint, "request_cost": cost, "response_status": 500 if row == 3 else 200,
-                "credits_used": row, "processing_time_ms": 70 * row, "created_at": before_now(ago),
-            })
+            return upsert(
+                "api_usage_log",
+                {
+                    "id": uuid(4, row),
+                    "campaign_id": campaign and uuid(1, campaign),
+                    "api_service": service,
+                    "endpoint": endpoint,
+                    "request_cost": cost,
+                    "response_status": 500 if row == 3 else 200,
+                    "credits_used": row,
+                    "processing_time_ms": 70 * row,
+                    "created_at": before_now(ago),
+                },
+            )
         case "hourly sum", row, campaign, (service, endpoint), ago:
             time = f"({before_now(ago)[2:]}) at time zone 'UTC'"
-            return f"delete from api_cost_tracking where id = '{uuid(5, row)}';" + insert("api_cost_tracking", {
-                "id": uuid(5, row), "campaign_id": campaign and uuid(1, campaign), "api_service": service,
-                "endpoint": endpoint, "request_count": row, "total_cost": row, "success_count": row, "error_count": 0,
-                "date": f"::({time})::date", "hour": f"::extract(hour from {time})",
-            })
+            return f"delete from api_cost_tracking where id = '{uuid(5, row)}';" + insert(
+                "api_cost_tracking",
+                {
+                    "id": uuid(5, row),
+                    "campaign_id": campaign and uuid(1, campaign),
+                    "api_service": service,
+                    "endpoint": endpoint,
+                    "request_count": row,
+                    "total_cost": row,
+                    "success_count": row,
+                    "error_count": 0,
+                    "date": f"::({time})::date",
+                    "hour": f"::extract(hour from {time})",
+                },
+            )
         case "lead", row, campaign, ago:
-            return upsert("businesses", {
-                "id": uuid(6, row), "campaign_id": uuid(1, campaign), "business_name": "Acme", "phone": "5550100001",
-                "confidence_score": 14 * row, "discovery_cost": 0.1 * row, "created_at": before_now(ago),
-            })
+            return upsert(
+                "businesses",
+                {
+                    "id": uuid(6, row),
+                    "campaign_id": uuid(1, campaign),
+                    "business_name": "Acme",
+                    "phone": "5550100001",
+                    "confidence_score": 14 * row,
+                    "discovery_cost": 0.1 * row,
+                    "created_at": before_now(ago),
+                },
+            )
         case "email", row, lead:
-            return upsert("lead_emails", {
-                "id": uuid(7, row), "lead_id": uuid(6, lead), "email": f"{row}@acme.example",
-                "verification_status": "deliverable" if row % 2 else "pending",
-            })
+            return upsert(
+                "lead_emails",
+                {
+                    "id": uuid(7, row),
+                    "lead_id": uuid(6, lead),
+                    "email": f"{row}@acme.example",
+                    "verification_status": "deliverable" if row % 2 else "pending",
+                },
+            )
         case "corrected cost", row:
             return f"update api_usage set cost = coalesce(cost, 0) + 1 where id = '{uuid(3, row)}';"
         case "moved", row, ago:
@@ -220,7 +267,10 @@ def started(project: Project) -> Project:
     rows += [("hourly sum", 5, 1, USAGE, 60 * MINUTES), ("log", 5, None, USAGE, 40 * MINUTES, "1.6")]
     execute(project.dsn, "".join(statement_of(*row) for row in rows))
     if schema_exists(project.dsn):
-        execute(project.dsn, "drop schema analytics_intermediate, analytics cascade; truncate analytics_staging.rollup_state")
+        execute(
+            project.dsn,
+            "drop schema analytics_intermediate, analytics cascade; truncate analytics_staging.rollup_state",
+        )
     project.run()
     return project
 
@@ -248,7 +298,9 @@ def test_what_a_deleted_campaign_has_spent_stays(started: Project) -> None:
     assert_equal(started.marts(), incremental)
     assert query(started.dsn, "select sum(cost) from analytics_intermediate.int_api_calls") == [(Decimal("3.1"),)]
     assert query(started.dsn, "select sum(counted_cost) from analytics.api_usage_reconciliation") == [(Decimal("3.1"),)]
-    listed = "select sum(split_part(details, ' ', 1)::int) from analytics.data_quality_issues where campaign_id is not null"
+    listed = (
+        "select sum(split_part(details, ' ', 1)::int) from analytics.data_quality_issues where campaign_id is not null"
+    )
     assert query(started.dsn, listed + " and issue_type = 'deleted_campaign_spend'") == [(4,)]
 
 
@@ -263,7 +315,10 @@ def delete_campaign(dsn: str, number: int) -> None:
 
 
 def test_a_row_is_in_the_marts_without_a_run(started: Project) -> None:
-    execute(started.dsn, statement_of("usage", 6, 1, USAGE, -40 * MINUTES, "3.2").replace(before_now(-40 * MINUTES)[2:], "now()"))
+    execute(
+        started.dsn,
+        statement_of("usage", 6, 1, USAGE, -40 * MINUTES, "3.2").replace(before_now(-40 * MINUTES)[2:], "now()"),
+    )
     assert sum(cost for _, _, cost, _ in spend(started)) == Decimal("6.3")
 
 
@@ -278,14 +333,18 @@ def test_an_interrupted_run_leaves_the_marts_right_and_the_next_catches_up(start
     assert sum(cost for _, _, cost, _ in spend(started)) == Decimal("4.1")
 
 
-@pytest.mark.parametrize("change", [
-    ("usage", 6, 1, USAGE, 90 * 86400, "3.2"),
-    ("corrected cost", 3),
-    ("moved", 4, 30 * 86400),
-    ("deleted", "api_usage", 3),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("usage", 6, 1, USAGE, 90 * 86400, "3.2"),
+        ("corrected cost", 3),
+        ("moved", 4, 30 * 86400),
+        ("deleted", "api_usage", 3),
+    ],
+)
 def test_what_is_older_than_the_lookback_is_found(started: Project, change: tuple) -> None:
-    execute(started.dsn, "update api_usage set created_at = created_at - interval '60 days' where id = '%s'" % uuid(3, 3))
+    older = "update api_usage set created_at = created_at - interval '60 days' where id = '{}'"
+    execute(started.dsn, older.format(uuid(3, 3)))
     started.run()
     execute(started.dsn, statement_of(*change))
     started.run()
@@ -301,7 +360,9 @@ def test_a_truncated_log_is_found(started: Project) -> None:
 def test_nothing_new_is_not_looked_for_in_old_rows(started: Project) -> None:
     """What the server has counted shows that there is nothing new among them."""
     scans = "select seq_tup_read from pg_stat_user_tables where relname = 'api_usage_log'"
-    filler = "insert into api_usage_log select gen_random_uuid(), null, 's', 'e', 1, 200, 1, 1, now() - n * interval '1 day'"
+    filler = (
+        "insert into api_usage_log select gen_random_uuid(), null, 's', 'e', 1, 200, 1, 1, now() - n * interval '1 day'"
+    )
     execute(started.dsn, filler + " from generate_series(2, 2000) as n; create index on api_usage_log (created_at)")
     started.run()
     execute(started.dsn, "analyze api_usage_log")
