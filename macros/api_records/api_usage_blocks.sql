@@ -1,7 +1,7 @@
 {#
-  Records of the three logs within a window, summed by block of time, hour, campaign, user, service, endpoint and log: those
-  that are calls, and those that are not. Only whole blocks that have another block of the window on either side are right,
-  and sums of api_cost_tracking only where the window has the whole UTC hour.
+  Records of the three logs within a window, summed by block of time, hour, campaign, user, service, endpoint and log:
+  those that are calls, and those that are not. Only whole blocks that have another block of the window on either side
+  are right, and sums of api_cost_tracking only where the window has the whole UTC hour.
 #}
 {% macro api_usage_blocks(window=none) -%}
     {%- set records = '(' ~ unioned_api_records(window) ~ ')' -%}
@@ -113,7 +113,10 @@
 {%- endmacro %}
 
 
-{# The condition that joins int_deleted_campaign_hours, as deleted_hours, to the recorded hourly sums of the same calls. #}
+{#
+  The condition that joins int_deleted_campaign_hours, as deleted_hours, to the recorded hourly sums of the same
+  calls.
+#}
 {% macro is_of_deleted_hour(records) -%}
     {{ records }}.source_table = 'api_cost_tracking'
     and {{ records }}.campaign_id = deleted_hours.campaign_id

@@ -1,4 +1,6 @@
-{# Records of the logs with canonical names. `names` has one row per spelling, because spellings are few, records many. #}
+{#
+  Records of the logs with canonical names. `names` has one row per spelling, because spellings are few, records many.
+#}
 {% macro named_api_records(records, names) -%}
     select
         records.*,

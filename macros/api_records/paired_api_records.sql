@@ -1,7 +1,7 @@
 {#
-  Records with the other half of their pair: the record of the same call in the other log. DECISIONS.md, "Which log wins",
-  says how they pair, and why a pair depends on rows near in time only. `records` must hold every record of the blocks of
-  a record, of the block before and of the block after, or its pair may be missed.
+  Records with the other half of their pair: the record of the same call in the other log. DECISIONS.md, "Which log
+  wins", says how they pair, and why a pair depends on rows near in time only. `records` must hold every record of the
+  blocks of a record, of the block before and of the block after, or its pair may be missed.
 #}
 {% macro paired_api_records(records) -%}
     {%- set tolerance = var('api_log_match_tolerance_seconds') -%}
@@ -95,8 +95,9 @@
 
 
 {#
-  Records pair within blocks of this length. It must be many tolerances, so that few pairs have a border between them, and
-  short, because the marts read whole blocks: the last ones with every query, and those around each change with every run.
+  Records pair within blocks of this length. It must be many tolerances, so that few pairs have a border between them,
+  and short, because the marts read whole blocks: the last ones with every query, and those around each change with
+  every run.
 #}
 {% macro pairing_block_seconds() %}
     {{ return(120 * var('api_log_match_tolerance_seconds')) }}

@@ -1,7 +1,7 @@
 {#
-  A hash of campaign, service and endpoint: records of one call have it in common. A part that one of the two logs has no
-  column for is left out, because it would keep every record of that log from its other half. A hash, because sorting
-  millions of numbers takes a fraction of the time that texts take.
+  A hash of campaign, service and endpoint: records of one call have it in common. A part that one of the two logs has
+  no column for is left out, because it would keep every record of that log from its other half. A hash, because
+  sorting millions of numbers takes a fraction of the time that texts take.
 #}
 {% macro pairing_key(campaign_id, api_service, endpoint) -%}
     {%- set usage_columns, log_columns = source_columns('api_usage'), source_columns('api_usage_log') -%}

@@ -1,4 +1,7 @@
-{# Calls by campaign, the user that they record, date and hour, summed from the rows of `blocks` that `where` lets through. #}
+{#
+  Calls by campaign, the user that they record, date and hour, summed from the rows of `blocks` that `where` lets
+  through.
+#}
 {% macro campaign_usage_hourly(blocks='blocks', where='true') -%}
     select
         campaign_id,

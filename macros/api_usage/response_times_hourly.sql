@@ -1,4 +1,7 @@
-{# Single calls by service, date, hour and bucket of response time, from the rows of `blocks` that `where` lets through. #}
+{#
+  Single calls by service, date, hour and bucket of response time, from the rows of `blocks` that `where` lets
+  through.
+#}
 {% macro response_times_hourly(blocks='blocks', where='true') -%}
     select
         api_service,

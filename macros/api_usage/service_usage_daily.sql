@@ -1,6 +1,6 @@
 {#
-  Records and calls by service and date, summed from the rows of `blocks` that `where` lets through. Records are what the
-  logs hold, calls are what of it counts.
+  Records and calls by service and date, summed from the rows of `blocks` that `where` lets through. Records are what
+  the logs hold, calls are what of it counts.
 #}
 {% macro service_usage_daily(blocks='blocks', where='true', response_times='response_times') -%}
     with days as (

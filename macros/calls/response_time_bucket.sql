@@ -1,6 +1,6 @@
 {#
-  The number of the bucket of a response time. Each bucket reaches 5 % further than the one before, so that its middle is
-  within 2.5 % of every time in it, and buckets of any two sets of calls can be added up, which percentiles cannot.
+  The number of the bucket of a response time. Each bucket reaches 5 % further than the one before, so that its middle
+  is within 2.5 % of every time in it, and buckets of any two sets of calls can be added up, which percentiles cannot.
 #}
 {% macro response_time_bucket(milliseconds) -%}
     cast(

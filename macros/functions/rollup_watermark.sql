@@ -5,8 +5,8 @@
 
 
 {#
-  A function, not a subquery: Postgres calls a stable function while it plans, and so knows that the live tail is short. For
-  a subquery it assumes a third of the table, and reads all of it.
+  A function, not a subquery: Postgres calls a stable function while it plans, and so knows that the live tail is
+  short. For a subquery it assumes a third of the table, and reads all of it.
 #}
 {% macro postgres__rollup_watermark(rollup) -%}
     {{ function_name('rollup_watermark') }}('{{ rollup }}')

@@ -10,8 +10,8 @@
 
 
 {#
-  Parallel unsafe, because an exception block is a subtransaction, which no parallel plan may start. The time zone, because
-  a time without one is in UTC whoever asks.
+  Parallel unsafe, because an exception block is a subtransaction, which no parallel plan may start. The time zone,
+  because a time without one is in UTC whoever asks.
 #}
 {% macro try_cast_definition() -%}
     {{ function_name('try_cast') }}(value text, type text) returns text

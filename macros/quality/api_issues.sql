@@ -162,14 +162,18 @@
 
 {# Hours of campaigns that are gone or there again, but were not when their calls were looked at. #}
 {% macro hours_of_other_campaigns() -%}
-    select tstzrange({{ hour_start('hourly.call_date', 'hourly.call_hour') }}, {{ hour_start('hourly.call_date', 'hourly.call_hour') }} + interval '1 hour') as range
+    {%- set starts_at = hour_start('hourly.call_date', 'hourly.call_hour') %}
+    select tstzrange({{ starts_at }}, {{ starts_at }} + interval '1 hour') as range
     from {{ ref('int_campaign_usage_hourly_rollup') }} as hourly
     left join {{ ref('stg_campaigns') }} as campaigns
         on hourly.campaign_id = campaigns.campaign_id
     left join (
         select distinct campaign_id
         from {{ this }}
-        where issue_type in ('orphan_api_call', 'deleted_campaign_spend') and severity = 'warning' and details like 'campaign%'
+        where
+            issue_type in ('orphan_api_call', 'deleted_campaign_spend')
+            and severity = 'warning'
+            and details like 'campaign%'
     ) as gone
         on hourly.campaign_id = gone.campaign_id
     where hourly.campaign_id is not null and (campaigns.campaign_id is null) <> (gone.campaign_id is not null)

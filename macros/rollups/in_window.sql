@@ -38,8 +38,8 @@
 
 
 {#
-  The condition that a row of blocks is not in a rollup, because its block, hour or day is not complete. The first part is
-  for an index; the second reads the watermark once, in a subquery, where the first would for each row.
+  The condition that a row of blocks is not in a rollup, because its block, hour or day is not complete. The first
+  part is for an index; the second reads the watermark once, in a subquery, where the first would for each row.
 #}
 {% macro is_live(rollup, period) -%}
     {%- set watermark = rollup_watermark(rollup) -%}
@@ -49,8 +49,8 @@
 
 
 {#
-  The same by period alone. What lies more than a year ahead is a wrong time, and in the rollup: the live part would read it
-  with every query, for years.
+  The same by period alone. What lies more than a year ahead is a wrong time, and in the rollup: the live part would
+  read it with every query, for years.
 #}
 {% macro is_live_period(watermark, period, prefix='call') -%}
     {%- set days_ahead = 366 if period == 'block' else 368 -%}

@@ -5,8 +5,8 @@
 
 
 {#
-  The planner knows nothing of what comes out of a CTE, takes a hash of it for a bad one, and sorts millions of wide rows for
-  a merge join instead: twice the time at a million calls.
+  The planner knows nothing of what comes out of a CTE, takes a hash of it for a bad one, and sorts millions of wide
+  rows for a merge join instead: twice the time at a million calls.
 #}
 {% macro postgres__plan_for_volume() -%}
     set local enable_mergejoin = off

@@ -1,6 +1,6 @@
 {#
-  A hash of all that a rollup's rows depend on but the source's: its SQL with the variables in it, that of the rollup it is
-  summed from, the staging views, which follow the columns that the source has, and the seeds.
+  A hash of all that a rollup's rows depend on but the source's: its SQL with the variables in it, that of the rollup
+  it is summed from, the staging views, which follow the columns that the source has, and the seeds.
 #}
 {% macro rollup_definition() %}
     {% set rollup = this_rollup() %}

@@ -1,19 +1,19 @@
 {#
-  The one policy of what incremental models compute anew. Time is cut into blocks (pairing_block_seconds). A rollup holds
-  whole blocks, hours or days, and the view on it computes from the source what lies at or above its watermark.
+  The one policy of what incremental models compute anew. Time is cut into blocks (pairing_block_seconds). A rollup
+  holds whole blocks, hours or days, and the view on it computes from the source what lies at or above its watermark.
 
   - Watermark: the last border of a block that is rollup_settle_seconds old when the run looks. It never moves back.
-  - Lookback: a run counts the source's rows of the last rollup_lookback_hours, block by block, and adds up their versions.
-    A block that is not as it was known is computed anew, with those whose pairs reach into it.
-  - Older rows: the server counts what is inserted, updated and deleted in a table. What the lookback cannot explain of
-    that makes the run look through all blocks (source_check).
+  - Lookback: a run counts the source's rows of the last rollup_lookback_hours, block by block, and adds up their
+    versions. A block that is not as it was known is computed anew, with those whose pairs reach into it.
+  - Older rows: the server counts what is inserted, updated and deleted in a table. What the lookback cannot explain
+    of that makes the run look through all blocks (source_check).
   - Replay: blocks between the variables replay_from and replay_until are computed anew, changed or not.
-  - Cursor: int_source_changes gives changes the number of their run, and a rollup keeps the number that it has followed up
-    to, in the transaction that writes its rows. After an interrupted run the next one catches up.
+  - Cursor: int_source_changes gives changes the number of their run, and a rollup keeps the number that it has
+    followed up to, in the transaction that writes its rows. After an interrupted run the next one catches up.
   - A rollup whose definition has changed (its SQL, a variable, a seed, a column of the source) is built in full.
 
-  None stands for a full build. Else a dictionary: `ranges` (pairs of times) to write, `reading` to read for that, and the
-  `hours` and `dates` in the reporting time zone that they touch.
+  None stands for a full build. Else a dictionary: `ranges` (pairs of times) to write, `reading` to read for that, and
+  the `hours` and `dates` in the reporting time zone that they touch.
 #}
 {% macro rollup_window() %}
     {% if not execute or not is_incremental() %}{{ return(none) }}{% endif %}

@@ -1,6 +1,7 @@
 {#
-  For each source: what this run's int_source_changes has to look at. `scan_from` is the start of the lookback, or none for
-  all rows; `watermark` and `version` are those of this run; `activity` is what the server had counted before it looked.
+  For each source: what this run's int_source_changes has to look at. `scan_from` is the start of the lookback, or
+  none for all rows; `watermark` and `version` are those of this run; `activity` is what the server had counted before
+  it looked.
 #}
 {% macro source_checks() %}
     {{ return(adapter.dispatch('source_checks', 'leadgen_analytics')()) }}
@@ -48,8 +49,8 @@
 
 
 {#
-  What the server counts of the tables as one text: rows inserted, then rows updated and deleted, and the files they are in,
-  which are new after a truncate. None where it counts nothing, as for a view.
+  What the server counts of the tables as one text: rows inserted, then rows updated and deleted, and the files they
+  are in, which are new after a truncate. None where it counts nothing, as for a view.
 #}
 {% macro source_activity(tables) %}
     {% set names = [] %}

@@ -1,6 +1,7 @@
 {#
-  The condition that staging's rows may lie in a window: `none` for all, 'live' for what is at or above the watermark, else
-  what rollup_window returns. It is on the source's own column, so that an index on that is used, and may let through more.
+  The condition that staging's rows may lie in a window: `none` for all, 'live' for what is at or above the watermark,
+  else what rollup_window returns. It is on the source's own column, so that an index on that is used, and may let
+  through more.
 #}
 {% macro window_filter(window, column='source_created_at', rollup='int_api_usage_blocks_rollup') -%}
     {%- if window is none -%}

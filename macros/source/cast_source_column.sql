@@ -4,8 +4,9 @@
 
 
 {#
-  NaN, infinity, what is too large for the declared type and times before year 1 or after 9999 are values that no sum or
-  date survives, so they are read as NULL. Text and the like is cast value by value, which is slow, and happens only where the source's type is unexpected.
+  NaN, infinity, what is too large for the declared type and times before year 1 or after 9999 are values that no sum
+  or date survives, so they are read as NULL. Text and the like is cast value by value, which is slow, and happens
+  only where the source's type is unexpected.
 #}
 {% macro postgres__cast_source_column(column_name, actual_type, wanted_type) %}
     {%- set column = adapter.quote(column_name) -%}

@@ -1,6 +1,6 @@
 {#
-  A list of the statements that create the indexes with which incremental runs and the live part of the marts are fast, and
-  which the source lacks. Nothing here runs them: the tables are the application's.
+  A list of the statements that create the indexes with which incremental runs and the live part of the marts are
+  fast, and which the source lacks. Nothing here runs them: the tables are the application's.
 #}
 {% macro missing_indexes(present) %}
     {{ return(adapter.dispatch('missing_indexes', 'leadgen_analytics')(present)) }}

@@ -1,6 +1,6 @@
 {#
-  A number that changes whenever a row is written: the id of the transaction that wrote it, which Postgres keeps with each
-  row. A view has none, and a role may lack the right to read it; then a hash of the columns that are read.
+  A number that changes whenever a row is written: the id of the transaction that wrote it, which Postgres keeps with
+  each row. A view has none, and a role may lack the right to read it; then a hash of the columns that are read.
 #}
 {% macro row_version(table_name) %}
     {{- return(adapter.dispatch('row_version', 'leadgen_analytics')(table_name)) -}}

@@ -32,4 +32,4 @@ select
     source_date,
     row_version
 
-from ({{ read_source('api_cost_tracking', tracked='date') }}) as source
+from ({{ read_source('api_cost_tracking', tracked='date') }}) as recorded

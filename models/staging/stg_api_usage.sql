@@ -26,4 +26,4 @@ select
     source_created_at,
     row_version
 
-from ({{ read_source('api_usage', tracked='created_at') }}) as source
+from ({{ read_source('api_usage', tracked='created_at') }}) as recorded

@@ -49,4 +49,4 @@ select
     source_created_at,
     row_version
 
-from ({{ read_source('businesses', tracked='created_at') }}) as source
+from ({{ read_source('businesses', tracked='created_at') }}) as recorded

@@ -17,4 +17,4 @@ select
     -- timestamps
     coalesce("timestamp", created_at) as recorded_at
 
-from ({{ read_source('campaign_analytics') }}) as source
+from ({{ read_source('campaign_analytics') }}) as recorded

@@ -1,13 +1,13 @@
 select
     -- ids
-    source.id as campaign_id,
-    source.user_id,
+    recorded.id as campaign_id,
+    recorded.user_id,
 
     -- text
-    source.name as campaign_name,
-    coalesce(source.business_type, {{ json_text('source.search_parameters', ['business_type']) }}) as business_type,
-    coalesce(source.location, {{ json_text('source.search_parameters', ['location']) }}) as location,
-    source.status as recorded_status,
+    recorded.name as campaign_name,
+    coalesce(recorded.business_type, {{ json_text('recorded.search_parameters', ['business_type']) }}) as business_type,
+    coalesce(recorded.location, {{ json_text('recorded.search_parameters', ['location']) }}) as location,
+    recorded.status as recorded_status,
     coalesce(statuses.status, 'unknown') as status,
     {{ malformed_fields({
         'settings': 'object',
@@ -22,19 +22,19 @@ select
     }) }} as malformed_fields,
 
     -- numerics
-    coalesce(source.target_count, source.lead_limit) as lead_target,
-    cast(source.budget_limit as {{ type_money() }}) as budget_limit,
-    cast(coalesce(source.current_cost, source.total_cost) as {{ type_money() }}) as recorded_cost,
+    coalesce(recorded.target_count, recorded.lead_limit) as lead_target,
+    cast(recorded.budget_limit as {{ type_money() }}) as budget_limit,
+    cast(coalesce(recorded.current_cost, recorded.total_cost) as {{ type_money() }}) as recorded_cost,
     cast(
-        coalesce({{ json_number('source.settings', ['min_confidence_score']) }}, source.quality_threshold)
+        coalesce({{ json_number('recorded.settings', ['min_confidence_score']) }}, recorded.quality_threshold)
         as {{ type_money() }}
     ) as qualification_score,
 
     -- timestamps
-    {{ time_or_epoch('source.created_at') }} as created_at,
-    source.updated_at,
-    source.completed_at
+    {{ time_or_epoch('recorded.created_at') }} as created_at,
+    recorded.updated_at,
+    recorded.completed_at
 
-from ({{ read_source('campaigns') }}) as source
+from ({{ read_source('campaigns') }}) as recorded
 left join {{ ref('campaign_statuses') }} as statuses
-    on lower(trim(source.status)) = statuses.source_status
+    on lower(trim(recorded.status)) = statuses.source_status

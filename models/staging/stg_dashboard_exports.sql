@@ -21,4 +21,4 @@ select
     {{ time_or_epoch('created_at') }} as created_at,
     completed_at
 
-from ({{ read_source('dashboard_exports') }}) as source
+from ({{ read_source('dashboard_exports') }}) as recorded

@@ -41,4 +41,4 @@ select
     source_created_at,
     row_version
 
-from ({{ read_source('enhanced_leads', tracked='created_at') }}) as source
+from ({{ read_source('enhanced_leads', tracked='created_at') }}) as recorded

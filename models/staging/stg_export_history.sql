@@ -18,4 +18,4 @@ select
     expires_at,
     {{ time_or_epoch('created_at') }} as created_at
 
-from ({{ read_source('export_history') }}) as source
+from ({{ read_source('export_history') }}) as recorded

@@ -20,4 +20,4 @@ select
     source_created_at,
     row_version
 
-from ({{ read_source('lead_emails', tracked='created_at') }}) as source
+from ({{ read_source('lead_emails', tracked='created_at') }}) as recorded

@@ -16,4 +16,4 @@ select
         {{ utc_hour('created_at') }}
     ) as hour_start
 
-from ({{ read_source('lead_qualification_metrics') }}) as source
+from ({{ read_source('lead_qualification_metrics') }}) as recorded

@@ -19,4 +19,4 @@ select
     source_created_at,
     row_version
 
-from ({{ read_source('lead_social_profiles', tracked='created_at') }}) as source
+from ({{ read_source('lead_social_profiles', tracked='created_at') }}) as recorded

@@ -17,4 +17,4 @@ select
     last_successful_call,
     {{ time_or_epoch('"timestamp"') }} as pinged_at
 
-from ({{ read_source('service_health_metrics') }}) as source
+from ({{ read_source('service_health_metrics') }}) as recorded

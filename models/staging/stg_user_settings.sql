@@ -19,4 +19,4 @@ select
     created_at,
     updated_at
 
-from ({{ read_source('user_settings') }}) as source
+from ({{ read_source('user_settings') }}) as recorded

@@ -1,4 +1,4 @@
-"""Marts are views: from an empty source to a filled one, and from one build to the next, they show what is there."""
+"""From an empty source to a filled one, and from one build to the next, the marts show what is there."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def test_empty_filled_rebuilt_and_refreshed(empty_database: str, tmp_path: Path)
     assert _rows(dsn) == dict.fromkeys(_marts(dsn), [])
 
     execute(dsn, ROWS)
+    build(dsn, tmp_path, "--resource-type", "model")
     loaded = _rows(dsn)
     assert all(loaded.values()), [mart for mart, rows in loaded.items() if not rows]
 

@@ -1,5 +1,5 @@
--- Campaign, service, endpoint and UTC hour of calls that are deleted with their campaign: a recorded hourly sum of them is
--- no call of its own, as it was none before.
+-- Campaign, service, endpoint and UTC hour of calls that are deleted with their campaign: a recorded hourly sum of them
+-- is no call of its own, as it was none before.
 select distinct
     deleted.campaign_id,
     deleted.api_service,

@@ -5,7 +5,8 @@
 } %}
 {%- set kinds = {} %}
 {%- for kind, expressions in keys.items() %}
-{%- do kinds.update({kind: 'partition by campaign_id, ' ~ expressions | join(', ') ~ ' order by created_at, lead_id'}) %}
+{%- set partition = 'partition by campaign_id, ' ~ expressions | join(', ') %}
+{%- do kinds.update({kind: partition ~ ' order by created_at, lead_id'}) %}
 {%- endfor %}
 -- The leads are read twice, because what a CTE gives twice is computed for all campaigns, whichever is asked for.
 with candidates as (

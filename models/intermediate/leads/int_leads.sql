@@ -15,13 +15,13 @@ campaigns as (
 
 ),
 
-rolled_up_contacts as (
+rolled_up as (
 
     select * from {{ ref('int_lead_contacts_rollup') }}
 
 ),
 
-live_contacts as (
+live as (
 
     select * from {{ ref('int_lead_contacts_live') }}
 
@@ -68,15 +68,15 @@ final as (
         ) as is_qualified,
         leads.qualification_reason,
         leads.processing_stage,
-        coalesce(rolled_up_contacts.email_count, live_contacts.email_count, 0) as email_count,
-        coalesce(rolled_up_contacts.deliverable_email_count, live_contacts.deliverable_email_count, 0) as deliverable_email_count,
-        coalesce(rolled_up_contacts.best_email, live_contacts.best_email, leads.email) as best_email,
+        coalesce(rolled_up.email_count, live.email_count, 0) as email_count,
+        coalesce(rolled_up.deliverable_email_count, live.deliverable_email_count, 0) as deliverable_email_count,
+        coalesce(rolled_up.best_email, live.best_email, leads.email) as best_email,
         coalesce(leads.is_email_verified, false)
         or coalesce(leads.is_email_valid, false)
-        or coalesce(rolled_up_contacts.deliverable_email_count, live_contacts.deliverable_email_count, 0) > 0 as is_email_verified,
-        coalesce(rolled_up_contacts.social_profile_count, live_contacts.social_profile_count, 0) as social_profile_count,
+        or coalesce(rolled_up.deliverable_email_count, live.deliverable_email_count, 0) > 0 as is_email_verified,
+        coalesce(rolled_up.social_profile_count, live.social_profile_count, 0) as social_profile_count,
         coalesce(leads.is_social_verified, false)
-        or coalesce(rolled_up_contacts.has_verified_profile, live_contacts.has_verified_profile, false) as is_social_verified,
+        or coalesce(rolled_up.has_verified_profile, live.has_verified_profile, false) as is_social_verified,
         leads.website_status,
         -- pending is the column's default, so that an export says more
         case
@@ -96,10 +96,10 @@ final as (
     left join campaigns
         on leads.campaign_id = campaigns.campaign_id
     -- two joins, not one on their union, so that the leads of one campaign are looked up by an index
-    left join rolled_up_contacts
-        on leads.lead_id = rolled_up_contacts.lead_id
-    left join live_contacts
-        on leads.lead_id = live_contacts.lead_id
+    left join rolled_up
+        on leads.lead_id = rolled_up.lead_id
+    left join live
+        on leads.lead_id = live.lead_id
     left join grades
         on
             leads.usable_score >= grades.min_score

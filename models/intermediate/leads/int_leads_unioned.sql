@@ -3,12 +3,12 @@
 {%- set common = [
     'campaign_id', 'business_name', 'address', 'phone', 'website', 'discovery_source', 'confidence_score',
     'discovery_cost', 'enrichment_cost', 'total_cost', 'enrichment_sources',
-    'created_at', 'updated_at', 'exported_at', 'source_created_at',
+    'created_at', 'updated_at', 'exported_at',
 ] %}
 {%- set of_businesses = {
     'user_id': type_uuid(), 'place_id': dbt.type_string(), 'email': dbt.type_string(),
-    'qualification_reason': dbt.type_string(), 'processing_stage': dbt.type_string(), 'validation_cost': 'numeric(10, 4)',
-    'is_qualified': 'boolean', 'is_email_valid': 'boolean',
+    'qualification_reason': dbt.type_string(), 'processing_stage': dbt.type_string(),
+    'validation_cost': 'numeric(10, 4)', 'is_qualified': 'boolean', 'is_email_valid': 'boolean',
 } %}
 {%- set of_twins = [
     'business_type', 'owner_name', 'employee_count', 'data_completeness_score', 'website_status', 'export_status',
@@ -28,8 +28,9 @@ with businesses as (
         businesses.{{ column }},
         {%- endfor %}
         {%- for column in of_twins %}
-        twins.{{ column }}{{ ',' if not loop.last }}
+        twins.{{ column }},
         {%- endfor %}
+        businesses.source_created_at
     from {{ ref('stg_businesses') }} as businesses
     left join {{ ref('stg_enhanced_leads') }} as twins
         on businesses.lead_id = twins.lead_id
@@ -50,8 +51,9 @@ enhanced_leads as (
         cast(null as {{ type }}) as {{ column }},
         {%- endfor %}
         {%- for column in of_twins %}
-        enhanced_leads.{{ column }}{{ ',' if not loop.last }}
+        enhanced_leads.{{ column }},
         {%- endfor %}
+        enhanced_leads.source_created_at
     from {{ ref('stg_enhanced_leads') }} as enhanced_leads
     left join {{ ref('stg_businesses') }} as businesses
         on enhanced_leads.lead_id = businesses.lead_id

@@ -15,8 +15,10 @@ deleted as (
 
     select
         *,
-        request_count || ' calls are deleted with their campaign, spend ' || coalesce(cast(cost as {{ dbt.type_string() }}), 'unknown')
-        || ' USD' as spend
+        {{ text_of([
+            'request_count', "' calls are deleted with their campaign, spend '",
+            "coalesce(cast(cost as " ~ dbt.type_string() ~ "), 'unknown')", "' USD'",
+        ]) }} as spend
     from {{ ref('int_api_calls_of_deleted_campaigns') }}
 
 ),

@@ -1,5 +1,5 @@
--- Sums that the application has deleted with their campaign, as the rollup had them: what is spent stays on the books. Only
--- ever added to, also by a full refresh, because the source cannot give it again.
+-- Sums that the application has deleted with their campaign, as the rollup had them: what is spent stays on the books.
+-- Only ever added to, also by a full refresh, because the source cannot give it again.
 -- depends_on: {{ ref('int_source_changes') }}
 {% set window = rollup_window() -%}
 with recorded as (
@@ -17,7 +17,9 @@ with recorded as (
 still_there as (
 
     {% for model, time in {
-        'stg_api_usage': 'source_created_at', 'stg_api_usage_log': 'source_created_at', 'stg_api_cost_tracking': 'source_date',
+        'stg_api_usage': 'source_created_at',
+        'stg_api_usage_log': 'source_created_at',
+        'stg_api_cost_tracking': 'source_date',
     }.items() -%}
     select distinct
         '{{ model[4:] }}' as source_table,

@@ -16,6 +16,14 @@ with
 
 ),
 
+{{ name }}_settled as (
+
+    select *
+    from {{ name }}
+    where not {{ is_live_period("cast('" ~ check.watermark ~ "' as timestamptz)", 'block') }}
+
+),
+
 {{ name }}_known as (
 
     select
@@ -41,18 +49,19 @@ with
 
     select
         '{{ name }}' as source_name,
-        coalesce(now.block_start, known.block_start) as block_start,
-        coalesce(now.record_count, 0) as record_count,
-        coalesce(now.version_sum, 0) as version_sum,
+        coalesce(settled.block_start, known.block_start) as block_start,
+        coalesce(settled.record_count, 0) as record_count,
+        coalesce(settled.version_sum, 0) as version_sum,
         cast({{ check.version }} as bigint) as version
-    from (select * from {{ name }} where not {{ is_live_period("cast('" ~ check.watermark ~ "' as timestamptz)", 'block') }}) as now
+    from {{ name }}_settled as settled
     full outer join {{ name }}_known as known
-        on now.block_start = known.block_start
+        on settled.block_start = known.block_start
     where
-        now.record_count is distinct from nullif(known.record_count, 0)
-        or now.version_sum is distinct from nullif(known.version_sum, 0)
+        settled.record_count is distinct from nullif(known.record_count, 0)
+        or settled.version_sum is distinct from nullif(known.version_sum, 0)
         {%- if var('replay_from') %}
-        or coalesce(now.block_start, known.block_start) between '{{ var('replay_from') }}' and '{{ var('replay_until') }}'
+        or coalesce(settled.block_start, known.block_start)
+        between '{{ var('replay_from') }}' and '{{ var('replay_until') }}'
         {%- endif %}
 
     union all
@@ -77,7 +86,9 @@ select
     cast(version_sum as numeric(38, 0)) as version_sum,
     version,
     cast(case when block_start = '-infinity' then '{{ check.watermark }}' end as {{ type_timestamptz() }}) as watermark,
-    case when block_start = '-infinity' then {{ "'" ~ check.activity ~ "'" if check.activity else 'null' }} end as activity
+    case
+        when block_start = '-infinity' then {{ dbt.string_literal(check.activity) if check.activity else 'null' }}
+    end as activity
 from {{ name }}_changes
 {% if not loop.last %}union all{% endif %}
 {%- endfor %}
