@@ -58,11 +58,11 @@ with
         on settled.block_start = known.block_start
     where
         settled.record_count is distinct from nullif(known.record_count, 0)
-        or settled.version_sum is distinct from nullif(known.version_sum, 0)
         {%- if var('replay_from') %}
         or coalesce(settled.block_start, known.block_start)
         between '{{ var('replay_from') }}' and '{{ var('replay_until') }}'
         {%- endif %}
+        or settled.version_sum is distinct from nullif(known.version_sum, 0)
 
     union all
 
@@ -85,10 +85,10 @@ select
     cast(record_count as bigint) as record_count,
     cast(version_sum as numeric(38, 0)) as version_sum,
     version,
-    cast(case when block_start = '-infinity' then '{{ check.watermark }}' end as {{ type_timestamptz() }}) as watermark,
-    case
-        when block_start = '-infinity' then {{ dbt.string_literal(check.activity) if check.activity else 'null' }}
-    end as activity
+    cast(case when block_start = '-infinity' then '{{ check.watermark }}' end as {{ type_timestamptz() }})
+        as watermark,
+    case when block_start = '-infinity' then {{ "'" ~ check.activity ~ "'" if check.activity else 'null' }} end
+        as activity
 from {{ name }}_changes
 {% if not loop.last %}union all{% endif %}
 {%- endfor %}
