@@ -7,7 +7,7 @@
 {# The server gathers them a minute later by itself. Until then the marts would be planned for tables of unknown size. #}
 {% macro postgres__analyze_new() -%}
     {%- set is_new = execute and run_query(
-        'select reltuples <= 0 from pg_class where oid = ' ~ oid_of(this)
+        "select reltuples <= 0 from pg_class where oid = to_regclass('" ~ this.include(database=false) ~ "')"
     ).rows[0][0] -%}
     {{ 'analyze ' ~ this if is_new or flags.FULL_REFRESH }}
 {%- endmacro %}
