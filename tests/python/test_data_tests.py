@@ -142,10 +142,15 @@ def test_a_scheduled_build_reads_no_call_row_by_row(tmp_path: Path, server: Serv
 
 
 def _reads_calls(test: dict, manifest: dict) -> bool:
-    """Whether a test reads a record of a call one by one; a key's test may, as every log has a primary key."""
+    """Whether a test reads calls one by one, or leads, as the list of all defects does.
+
+    A key's test may, as every log has a primary key.
+    """
     logs = {f"source.leadgen_analytics.app.{name}" for name in ("api_usage", "api_usage_log", "api_cost_tracking")}
     if test.get("test_metadata", {}).get("name") == "key" and test["config"]["severity"] == "warn":
         return False
+    if "model.leadgen_analytics.data_quality_issues" in test["depends_on"]["nodes"]:
+        return True
     seen, waiting = set(), list(test["depends_on"]["nodes"])
     while waiting:
         name = waiting.pop()
