@@ -103,7 +103,7 @@ def project(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # to find a smaller example takes many builds
