@@ -50,8 +50,8 @@ left join {{ this }} as known
 {%- endif %}
 where
     recorded.campaign_id is not null
-    and campaigns.campaign_id is null
-    and still_there.campaign_id is null
     {%- if window %}
     and known.campaign_id is null
     {%- endif %}
+    and campaigns.campaign_id is null
+    and still_there.campaign_id is null
