@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import random
 import shutil
 import signal
@@ -31,6 +30,7 @@ import psycopg2
 from embedded_postgres import REPOSITORY, Server
 from errors import UserFacingError
 from generate_sample_data import generate
+from own_database import environment_without_database
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
@@ -114,11 +114,10 @@ class Project:
         """Start `dbt build`. The caller waits for it."""
         program = Path(sys.executable).with_name("dbt")
         places = ["--profiles-dir", "profiles", "--log-level", "none", "--log-level-file", "warn"]
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "DBT_"))}
         return subprocess.Popen(
             [program, "build", *places, *arguments],
             cwd=self.folder,
-            env={**kept, **self.server.environment(self.database)},
+            env={**environment_without_database(), **self.server.environment(self.database)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ import embedded_postgres
 from embedded_postgres import REPOSITORY
 from errors import UserFacingError
 from generate_sample_data import generate
-from own_database import NAMING_VARIABLES
+from own_database import environment_without_database
 
 LINT_DATABASE = "leadgen"
 LINT_API_CALLS = 1_000
@@ -60,7 +60,7 @@ def main() -> int:
 
 def _base_environment() -> dict[str, str]:
     """The developer's environment without a database, and with this folder's programs."""
-    kept = {k: v for k, v in os.environ.items() if k not in NAMING_VARIABLES and not k.startswith(("PG", "DBT_"))}
+    kept = environment_without_database()
     # Without a terminal, wide enough for dbt-bouncer's tables.
     return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}", "COLUMNS": "160"}
 

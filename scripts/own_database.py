@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import closing
 
@@ -35,6 +36,15 @@ URL_HELP = (
 def is_named(environment: Mapping[str, str]) -> bool:
     """Whether the environment names a database."""
     return any(environment.get(name) for name in NAMING_VARIABLES)
+
+
+def environment_without_database() -> dict[str, str]:
+    """The process's environment without what names a database, and without dbt's settings."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in NAMING_VARIABLES and not name.startswith(("PG", "DBT_"))
+    }
 
 
 def libpq_environment(environment: Mapping[str, str]) -> dict[str, str]:

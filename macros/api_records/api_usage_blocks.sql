@@ -4,28 +4,15 @@
   are right, and sums of api_cost_tracking only where the window has the whole UTC hour.
 #}
 {% macro api_usage_blocks(window=none) -%}
-    {%- set records = '(' ~ unioned_api_records(window) ~ ')' -%}
-    with names as (
+    with records as (
 
-        {{ api_names(records) }}
-
-    ),
-
-    named as (
-
-        {{ named_api_records(records, 'names') }}
-
-    ),
-
-    priced as (
-
-        {{ priced_api_records('named') }}
+        {{ api_records_within(window) }}
 
     ),
 
     paired as (
 
-        {{ paired_api_records('priced') }}
+        {{ paired_api_records('records') }}
 
     ),
 

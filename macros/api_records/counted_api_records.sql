@@ -1,12 +1,22 @@
 {# Those of the paired records that are calls, each call once. DECISIONS.md, "Which log wins", has the rules. #}
-{% macro counted_api_records(records, logged_hours) -%}
+{% macro counted_api_records(records) -%}
+    with logged_hours as (
+
+        select distinct
+            pairing_key,
+            utc_hour
+        from {{ records }}
+        where source_table in ('api_usage', 'api_usage_log')
+
+    )
+
     select
         records.*,
         case
             when records.source_table = 'api_usage' then records.paired_credits_used else records.credits_used
         end as call_credits_used
     from {{ records }} as records
-    left join {{ logged_hours }} as logged_hours
+    left join logged_hours
         on
             records.pairing_key = logged_hours.pairing_key
             and records.utc_hour = logged_hours.utc_hour

@@ -4,10 +4,10 @@
   sorting millions of numbers takes a fraction of the time that texts take.
 #}
 {% macro pairing_key(campaign_id, api_service, endpoint) -%}
-    {%- set usage_columns, log_columns = source_columns('api_usage'), source_columns('api_usage_log') -%}
+    {%- set compared = columns_of_both_logs(['campaign_id', 'endpoint']) -%}
     {%- set parts = [] -%}
     {%- for column, part in {'campaign_id': campaign_id, 'endpoint': endpoint}.items() -%}
-        {%- if not usage_columns or not log_columns or (column in usage_columns and column in log_columns) -%}
+        {%- if column in compared -%}
             {%- do parts.append("coalesce(cast(" ~ part ~ " as " ~ dbt.type_string() ~ "), '')") -%}
         {%- else -%}
             {%- do parts.append("''") -%}
@@ -19,9 +19,13 @@
 
 {# Whether campaign, service and endpoint are all compared. #}
 {% macro pairs_need_one_campaign() %}
+    {{ return(columns_of_both_logs(['campaign_id', 'endpoint']) | length == 2) }}
+{% endmacro %}
+
+
+{# Those of the columns that no log lacks. A log that is not there lacks none, because nothing pairs with it. #}
+{% macro columns_of_both_logs(columns) %}
     {% set usage_columns, log_columns = source_columns('api_usage'), source_columns('api_usage_log') %}
-    {% for column in ['campaign_id', 'endpoint'] if usage_columns and log_columns %}
-        {% if column not in usage_columns or column not in log_columns %}{{ return(false) }}{% endif %}
-    {% endfor %}
-    {{ return(true) }}
+    {% if not usage_columns or not log_columns %}{{ return(columns) }}{% endif %}
+    {{ return(columns | select('in', usage_columns) | select('in', log_columns) | list) }}
 {% endmacro %}

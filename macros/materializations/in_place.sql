@@ -18,6 +18,19 @@
 {% endmacro %}
 
 
+{# The end of every materialization. #}
+{% macro finish(relation) %}
+    {% do apply_grants(relation, config.get('grants'), should_revoke=True) %}
+    {% do persist_docs(relation, model) %}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+
+    {{ return({'relations': [relation]}) }}
+{% endmacro %}
+
+
 {# What follows is made, looked at and taken back, locks included. #}
 {% macro begin_draft(sql_header='') %}
     {{ sql_header }}

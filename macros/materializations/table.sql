@@ -60,14 +60,7 @@
         ) %}
     {% endif %}
 
-    {% do apply_grants(target_relation, config.get('grants'), should_revoke=True) %}
-    {% do persist_docs(target_relation, model) %}
-
-    {{ run_hooks(post_hooks, inside_transaction=True) }}
-    {{ adapter.commit() }}
-    {{ run_hooks(post_hooks, inside_transaction=False) }}
-
-    {{ return({'relations': [target_relation]}) }}
+    {{ return(finish(target_relation)) }}
 {% endmacro %}
 
 

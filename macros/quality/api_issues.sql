@@ -1,36 +1,23 @@
 {# Defects of the records of the API logs within a window (see window_filter), and of the calls that they are. #}
 {% macro api_issues(window=none) -%}
-    {%- set records = '(' ~ unioned_api_records(window) ~ ')' -%}
-    with names as (
+    with records as (
 
-        {{ api_names(records) }}
-
-    ),
-
-    named as (
-
-        {{ named_api_records(records, 'names') }}
-
-    ),
-
-    priced as (
-
-        {{ priced_api_records('named') }}
+        {{ api_records_within(window) }}
 
     ),
 
     examined as (
 
         select
-            priced.*,
-            {{ utc_hour('priced.created_at') }} as utc_hour,
-            priced.campaign_id is not null and campaigns.campaign_id is null as is_campaign_gone,
-            priced.lead_id is not null and leads.lead_id is null as is_lead_gone
-        from priced
+            records.*,
+            {{ utc_hour('records.created_at') }} as utc_hour,
+            records.campaign_id is not null and campaigns.campaign_id is null as is_campaign_gone,
+            records.lead_id is not null and leads.lead_id is null as is_lead_gone
+        from records
         left join {{ ref('stg_campaigns') }} as campaigns
-            on priced.campaign_id = campaigns.campaign_id
+            on records.campaign_id = campaigns.campaign_id
         left join {{ ref('int_leads_unioned') }} as leads
-            on priced.lead_id = leads.lead_id
+            on records.lead_id = leads.lead_id
 
     ),
 
@@ -57,19 +44,9 @@
 
     ),
 
-    logged_hours as (
-
-        select distinct
-            pairing_key,
-            utc_hour
-        from suspects
-        where source_table in ('api_usage', 'api_usage_log')
-
-    ),
-
     calls as (
 
-        {{ counted_api_records('paired', 'logged_hours') }}
+        {{ counted_api_records('paired') }}
 
     ),
 

@@ -2,7 +2,7 @@
 {% macro get_incremental_replace_window_sql(arguments) %}
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
     delete from {{ arguments.target_relation }}
-    where {{ in_periods(rollup_window(), this_rollup().period, this_rollup().get('prefix', 'call')) }};
+    where {{ in_periods(changed_window(), this_rollup().period, this_rollup().get('prefix', 'call')) }};
 
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }} from {{ arguments.temp_relation }}

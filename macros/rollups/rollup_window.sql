@@ -6,22 +6,28 @@
   - Lookback: a run counts the source's rows of the last rollup_lookback_hours, block by block, and adds up their
     versions. A block that is not as it was known is computed anew, with those whose pairs reach into it.
   - Older rows: the server counts what is inserted, updated and deleted in a table. What the lookback cannot explain
-    of that makes the run look through all blocks (source_check).
+    of that makes the run look through all blocks (source_checks).
   - Replay: blocks between the variables replay_from and replay_until are computed anew, changed or not.
   - Cursor: int_source_changes gives changes the number of their run, and a rollup keeps the number that it has
     followed up to, in the transaction that writes its rows. After an interrupted run the next one catches up.
   - A rollup whose definition has changed (its SQL, a variable, a seed, a column of the source) is built in full.
 
-  None stands for a full build. Else a dictionary: `ranges` (pairs of times) to write, `reading` to read for that, and
-  the `hours` and `dates` in the reporting time zone that they touch.
+  None stands for a full build. Else a dictionary: `ranges` (pairs of times) to write, `reading` to read for that, the
+  `hours` in the reporting time zone that they touch, and `has_untimed`, whether rows without a time are among them.
 #}
 {% macro rollup_window() %}
     {% if not execute or not is_incremental() %}{{ return(none) }}{% endif %}
-    {{ return(adapter.dispatch('rollup_window', 'leadgen_analytics')()) }}
+    {{ return(changed_window()) }}
 {% endmacro %}
 
 
-{% macro postgres__rollup_window() %}
+{# The window of an incremental build. #}
+{% macro changed_window() %}
+    {{ return(adapter.dispatch('changed_window', 'leadgen_analytics')()) }}
+{% endmacro %}
+
+
+{% macro postgres__changed_window() %}
     {% set block = pairing_block_seconds() ~ " * interval '1 second'" %}
     {#- a pair reaches into the blocks beside; whether a recorded hourly sum counts depends on its whole UTC hour -#}
     {% set query %}

@@ -3,22 +3,23 @@
   profiles are in the block of the lead, because what is computed of them is.
 #}
 {% macro source_rows(source_name, scan_from) -%}
+    {%- set window = none if scan_from is none else {'reading': [(scan_from, 'infinity')]} -%}
     {%- set block = epoch_block('created_at', pairing_block_seconds()) -%}
     select *
     from (
     {%- if source_name == 'api_calls' %}
-        select {{ block }} as block_start, row_version from {{ ref('stg_api_usage') }} where {{ since(scan_from) }}
+        select {{ block }} as block_start, row_version from {{ ref('stg_api_usage') }} where {{ window_filter(window) }}
         union all
-        select {{ block }} as block_start, row_version from {{ ref('stg_api_usage_log') }} where {{ since(scan_from) }}
+        select {{ block }} as block_start, row_version from {{ ref('stg_api_usage_log') }} where {{ window_filter(window) }}
         union all
         select {{ block }} as block_start, row_version from {{ ref('stg_api_cost_tracking') }}
-        where {{ since(scan_from, column='source_date') }}
+        where {{ window_filter(window, column='source_date') }}
     {%- else %}
         with businesses as (
 
             select lead_id, {{ block }} as block_start, row_version
             from {{ ref('stg_businesses') }}
-            where {{ since(scan_from) }}
+            where {{ window_filter(window) }}
 
         ),
 
@@ -29,7 +30,7 @@
             select lead_id, {{ block }} as block_start, row_version
             from {{ ref('stg_enhanced_leads') }} as enhanced_leads
             where
-                {{ since(scan_from) }}
+                {{ window_filter(window) }}
                 and not exists (
                     select from {{ ref('stg_businesses') }} as twins where twins.lead_id = enhanced_leads.lead_id
                 )
@@ -50,15 +51,4 @@
     {%- if scan_from %}
     where block_start >= '{{ scan_from }}'
     {%- endif %}
-{%- endmacro %}
-
-
-{% macro since(scan_from, column='source_created_at') -%}
-    {%- if scan_from is none -%}
-        true
-    {%- elif column == 'source_date' -%}
-        ({{ column }} >= cast('{{ scan_from }}' as date) - 1 or {{ column }} is null)
-    {%- else -%}
-        {{ column }} >= '{{ scan_from }}'
-    {%- endif -%}
 {%- endmacro %}

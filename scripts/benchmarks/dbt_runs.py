@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from embedded_postgres import REPOSITORY, Server
-from own_database import NAMING_VARIABLES
+from own_database import environment_without_database
 
 from benchmarks import source
 from benchmarks.timing import BusySessions, ServerMemory
@@ -46,8 +46,7 @@ class Dbt:
     """dbt on this project and a database of the server, with a target folder of its own."""
 
     def __init__(self, server: Server, database: str, folder: Path, limit_seconds: float):
-        kept = {k: v for k, v in os.environ.items() if k not in NAMING_VARIABLES and not k.startswith(("PG", "DBT_"))}
-        self._environment = {**kept, **server.environment(database)}
+        self._environment = {**environment_without_database(), **server.environment(database)}
         self._server, self._dsn = server, server.dsn(database)
         self._target, self._limit = folder / "target", limit_seconds
 

