@@ -16,6 +16,7 @@
   `hours` in the reporting time zone that they touch, and `has_untimed`, whether rows without a time are among them.
 #}
 {% macro rollup_window() %}
+    {% do ref('int_source_changes') %}{# where dbt looks for what a model depends on #}
     {% if not execute or not is_incremental() %}{{ return(none) }}{% endif %}
     {{ return(changed_window()) }}
 {% endmacro %}
@@ -28,6 +29,7 @@
 
 
 {% macro postgres__changed_window() %}
+    {% do run_query(begin_rollup()) %}
     {% set block = pairing_block_seconds() ~ " * interval '1 second'" %}
     {#- a pair reaches into the blocks beside; whether a recorded hourly sum counts depends on its whole UTC hour -#}
     {% set query %}
@@ -101,15 +103,42 @@
 {% endmacro %}
 
 
-{# How far what a rollup is made from has come: one row with watermark and version. #}
-{% macro rollup_upstream() -%}
+{#
+  A pre-hook of every rollup, and where its window is made, whichever comes first. Two runs at once are right, because
+  one of them waits here, and because what the rollup follows is looked up once: the other run may move that on before
+  this one has written its rows. The session keeps both, and dbt ends that with the model.
+#}
+{% macro begin_rollup() -%}
+    {%- if not this_rollup() -%}{{ return('') }}{%- endif -%}
     {%- set rollup = this_rollup() -%}
-    {%- if rollup.upstream -%}
-        select watermark, version from {{ rollup_state() }} where rollup = '{{ rollup.upstream }}'
-    {%- else -%}
-        select watermark, version from {{ ref('int_source_changes') }}
-        where source_name = '{{ rollup.source }}' and block_start = '-infinity'
-    {%- endif -%}
+    {{ lock_rollup() }};
+
+    select
+        set_config('leadgen_analytics.rollup', '{{ model.name }}', false),
+        set_config('leadgen_analytics.watermark', cast(watermark as text), false),
+        set_config('leadgen_analytics.version', cast(version as text), false)
+    {%- if rollup.upstream %}
+    from {{ rollup_state() }}
+    where rollup = '{{ rollup.upstream }}'
+    {%- else %}
+    from {{ ref('int_source_changes') }}
+    where source_name = '{{ rollup.source }}' and block_start = '-infinity'
+    {%- endif %}
+        and current_setting('leadgen_analytics.rollup', true) is distinct from '{{ model.name }}'
+{%- endmacro %}
+
+
+{# Until the session ends. #}
+{% macro lock_rollup() -%}
+    select pg_advisory_lock(hashtextextended('{{ this }}', 0))
+{%- endmacro %}
+
+
+{# How far what this run's rollup is made from had come when it began: one row with watermark and version. #}
+{% macro rollup_upstream() -%}
+    select
+        cast(current_setting('leadgen_analytics.watermark') as {{ type_timestamptz() }}) as watermark,
+        cast(current_setting('leadgen_analytics.version') as {{ dbt.type_bigint() }}) as version
 {%- endmacro %}
 
 
