@@ -2,8 +2,8 @@
 
 Works on a copy of the project and on a server and a sample of its own, all thrown away afterwards. Readers query every
 mart, one after the other, as a role that may do nothing else. For each case it prints how many queries they made and
-how many failed, for how long any mart was missing, how often the server had to end a deadlock, how long the longest
-query took, and whether a view that an analyst made on a mart still answers afterwards.
+how many failed, for how long any mart was missing, how often the server had to end a deadlock, how long 95 of 100
+queries took at most, and the longest, and whether a view that an analyst made on a mart still answers afterwards.
 
 Exit code: 0 if no query failed and the analyst's view was always there, 1 if not, 130 interrupted.
 """
@@ -36,7 +36,7 @@ from psycopg2.extensions import connection as Connection
 
 NOT_COPIED = (".git", ".venv", ".postgres", "target", "logs", "site", "__pycache__", ".*_cache")
 MARTS = sorted(path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql"))
-PAUSE_SECONDS = 0.03  # between the queries of a reader, to leave dbt some of a small machine
+LOAD_READERS = 50
 HELD_MART = "api_cost_tracking"
 """What the analyst's view reads, and what the long reader holds."""
 CHANGED_STAGING_MODEL = "stg_campaigns"
@@ -67,21 +67,24 @@ ONE_TEST_ONLY = ("--exclude", "test_type:generic", "test_type:unit")
 COUNT_MARTS = f"""
 select count(*) from pg_class where relnamespace = 'analytics'::regnamespace and relname in ('{"', '".join(MARTS)}')
 """
-QUICK = {"builds": 1, "full_refreshes": 1, "kills": 3, "hold": 5, "without_tests": True}
+QUICK = {"builds": 1, "full_refreshes": 1, "kills": 3, "hold": 5, "load": 10, "without_tests": True}
 
 
 @dataclass
 class Observation:
     """What readers noticed during one case."""
 
-    queries: int = 0
     failed: int = 0
     missing_seconds: float = 0
     deadlocks: int = 0
-    longest_seconds: float = 0
+    seconds: list[float] = field(default_factory=list)
     own_view_answers: bool = False
     failed_builds: int = 0
     errors: set[str] = field(default_factory=set)
+
+    @property
+    def p95_seconds(self) -> float:
+        return sorted(self.seconds)[int(0.95 * len(self.seconds))] if self.seconds else 0
 
     @property
     def is_good(self) -> bool:
@@ -155,8 +158,9 @@ class Project:
 class Watch:
     """Readers and a watcher at work in threads, from `start` to `finish`."""
 
-    def __init__(self, project: Project, readers: int):
+    def __init__(self, project: Project, readers: int, pause_seconds: float):
         self.project = project
+        self.pause_seconds = pause_seconds
         self.seen = Observation()
         self.lock = threading.Lock()
         self.ending = threading.Event()
@@ -184,7 +188,7 @@ class Watch:
     def _read(self, number: int) -> None:
         with closing(self.project.connect(READER)) as connection, connection.cursor() as cursor:
             for mart in itertools.cycle(random.Random(number).sample(MARTS, len(MARTS))):
-                if self.ending.wait(PAUSE_SECONDS):
+                if self.ending.wait(self.pause_seconds):
                     return
                 started = time.monotonic()
                 error = None
@@ -194,8 +198,7 @@ class Watch:
                     error = _first_line(raised)
                 seconds = time.monotonic() - started
                 with self.lock:
-                    self.seen.queries += 1
-                    self.seen.longest_seconds = max(self.seen.longest_seconds, seconds)
+                    self.seen.seconds.append(seconds)
                     if error:
                         self.seen.failed += 1
                         self.seen.errors.add(error)
@@ -215,12 +218,18 @@ class Watch:
         return count
 
 
-# A case builds the project in some way and returns how many builds failed that should not.
-Case = Callable[[Project], int]
+@dataclass(frozen=True)
+class Case:
+    """A way to build the project, which returns how many builds failed that should not, and who reads meanwhile."""
+
+    build: Callable[[Project], int]
+    readers: int
+    pause_seconds: float = 0.03
+    """Between the queries of a reader, to leave dbt some of a small machine."""
 
 
 def _cases(options: argparse.Namespace) -> dict[str, Case]:
-    def repeat(count: int, *arguments: str) -> Case:
+    def repeat(count: int, *arguments: str) -> Callable[[Project], int]:
         return lambda project: sum(not project.build(*arguments) for _ in range(count))
 
     def fail_a_test(project: Project) -> int:
@@ -240,7 +249,7 @@ def _cases(options: argparse.Namespace) -> dict[str, Case]:
             process.wait()
         return 0
 
-    def change(added_type: str | None) -> Case:
+    def change(added_type: str | None) -> Callable[[Project], int]:
         def build(project: Project) -> int:
             project.change(added_type)
             return int(not project.build())
@@ -257,7 +266,13 @@ def _cases(options: argparse.Namespace) -> dict[str, Case]:
             letting_go.join()
         return failures
 
-    cases = {
+    def load(project: Project) -> int:
+        failures, end = 0, time.monotonic() + options.load
+        while time.monotonic() < end:
+            failures += not project.build()
+        return failures
+
+    builds = {
         f"{options.builds} × build": repeat(options.builds),
         f"{options.full_refreshes} × full refresh": repeat(options.full_refreshes, "--full-refresh"),
         "a staging test fails": fail_a_test,
@@ -267,19 +282,21 @@ def _cases(options: argparse.Namespace) -> dict[str, Case]:
         "a column is dropped": change(None),
         f"a reader holds a mart for {options.hold} s": hold,
     }
+    cases = {name: Case(build, options.readers) for name, build in builds.items()}
+    cases[f"{LOAD_READERS} readers for {options.load} s"] = Case(load, LOAD_READERS, pause_seconds=1)
     return {name: case for name, case in cases.items() if options.only in name and not name.startswith("0 ")}
 
 
-def _observe(project: Project, case: Case, readers: int) -> Observation:
+def _observe(project: Project, case: Case) -> Observation:
     # From a whole database, whatever the case before has left.
     if project.execute(COUNT_MARTS) != [(len(MARTS),)] and not project.build(left_out=NO_TEST):
         raise UserFacingError(f"The project could not be built; see {project.folder}/logs/dbt.log")
     project.execute(f"{DROP_OWN_VIEW}; {CREATE_OWN_VIEW}", READER)
-    watch = Watch(project, readers)
+    watch = Watch(project, case.readers, case.pause_seconds)
     watch.start()
     failed_builds = 0
     try:
-        failed_builds = case(project)
+        failed_builds = case.build(project)
     finally:
         seen = watch.finish()
     seen.failed_builds = failed_builds
@@ -290,18 +307,29 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-HEADER = ("case", "built by", "queries", "failed", "a mart missing", "deadlocks", "longest query", "analyst's view")
+HEADER = (
+    "case",
+    "built by",
+    "queries",
+    "failed",
+    "a mart missing",
+    "deadlocks",
+    "p95",
+    "longest query",
+    "analyst's view",
+)
 
 
 def _cells(name: str, side: str, seen: Observation) -> list[str]:
     return [
         name,
         side,
-        f"{seen.queries:,}",
+        f"{len(seen.seconds):,}",
         f"{seen.failed:,}",
         f"{seen.missing_seconds:.1f} s",
         str(seen.deadlocks),
-        f"{seen.longest_seconds:.1f} s",
+        f"{seen.p95_seconds:.2f} s",
+        f"{max(seen.seconds, default=0):.1f} s",
         "answers" if seen.own_view_answers else "gone",
     ]
 
@@ -318,7 +346,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--full-refreshes", type=int, default=5, metavar="N", help="with --full-refresh (default 5)")
     parser.add_argument("--kills", type=int, default=10, metavar="N", help="times that dbt is killed (default 10)")
     parser.add_argument("--hold", type=int, default=30, metavar="S", help="how long a reader holds a mart (default 30)")
-    parser.add_argument("--readers", type=int, default=2, metavar="N", help="readers at once (default 2)")
+    parser.add_argument("--load", type=int, default=60, metavar="S", help="how long many readers ask (default 60)")
+    parser.add_argument("--readers", type=int, default=2, metavar="N", help="readers at once otherwise (default 2)")
     parser.add_argument("--api-calls", type=int, default=2000, metavar="N", help="size of the sample (default 2000)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only cases with this text in their name")
     parser.add_argument("--stock", action="store_true", help="measure dbt's own materializations as well")
@@ -348,7 +377,7 @@ def main(arguments: list[str] | None = None) -> int:
             _print_row(HEADER)
             _print_row(["---"] * len(HEADER))
             for (name, case), (side, project) in itertools.product(cases.items(), projects.items()):
-                seen = _observe(project, case, options.readers)
+                seen = _observe(project, case)
                 _print_row(_cells(name, side, seen))
                 if side == "this project" and not seen.is_good:
                     is_good = False

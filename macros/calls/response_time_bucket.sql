@@ -3,9 +3,9 @@
   is within 2.5 % of every time in it, and buckets of any two sets of calls can be added up, which percentiles cannot.
 #}
 {% macro response_time_bucket(milliseconds) -%}
+    {%- set number = 'cast(' ~ milliseconds ~ ' as double precision)' -%}
     cast(
-        sign({{ milliseconds }})
-        * round(1 + ln(cast(greatest(abs({{ milliseconds }}), 1) as double precision)) / ln(cast(1.05 as double precision)))
+        sign({{ number }}) * round(1 + ln(greatest(abs({{ number }}), 1)) / ln(cast(1.05 as double precision)))
         as smallint
     )
 {%- endmacro %}

@@ -19,7 +19,7 @@
 
 {# What a query that may be on a source can select from. #}
 {% macro rows_of(relation) %}
-    {{ return('(' ~ read_source(relation.identifier) ~ ')' if is_source(relation) else relation) }}
+    {{ return('(' ~ read_source(relation.identifier, repair_keys=false) ~ ')' if is_source(relation) else relation) }}
 {% endmacro %}
 
 

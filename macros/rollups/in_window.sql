@@ -18,12 +18,10 @@
         {{ in_ranges(window.ranges, 'block_start') }}
     {%- elif period == 'hour' -%}
         ({{ prefix }}_date, {{ prefix }}_hour) in (
-            {%- for hour in window.hours %}('{{ hour[:10] }}', {{ hour[11:13] | int }}){{ ', ' if not loop.last }}{% endfor -%}
+            {%- for date, hour in window.hours %}('{{ date }}', {{ hour }}){{ ', ' if not loop.last }}{% endfor -%}
         )
     {%- else -%}
-        {%- set dates = [] -%}
-        {%- for hour in window.hours -%}{%- do dates.append(hour[:10]) -%}{%- endfor -%}
-        {{ prefix }}_date in ('{{ dates | unique | join("', '") }}')
+        {{ prefix }}_date in ('{{ window.hours | map('first') | unique | join("', '") }}')
     {%- endif -%}
 {%- endmacro %}
 

@@ -13,7 +13,7 @@
   - A rollup whose definition has changed (its SQL, a variable, a seed, a column of the source) is built in full.
 
   None stands for a full build. Else a dictionary: `ranges` (pairs of times) to write, `reading` to read for that, the
-  `hours` in the reporting time zone that they touch, and `has_untimed`, whether rows without a time are among them.
+  `hours` in the reporting time zone that they touch (pairs of date and hour), and `has_untimed`, whether rows without a time are among them.
 #}
 {% macro rollup_window() %}
     {% do ref('int_source_changes') %}{# where dbt looks for what a model depends on #}
@@ -84,7 +84,7 @@
             cast(reads_until as text),
             has_untimed,
             (
-                select string_agg(cast(local_hour as text), ',')
+                select string_agg(concat_ws('/', cast(local_hour as date), extract(hour from local_hour)), ',')
                 from generate_series(
                     {{ dbt.date_trunc('hour', local_time('starts_at')) }}, {{ local_time('ends_at') }}, interval '1 hour'
                 ) as local_hour
@@ -97,7 +97,9 @@
         {% do window.ranges.append((row[0], row[1])) %}
         {% do window.reading.append((row[2], row[3])) %}
         {% do window.update({'has_untimed': window.has_untimed or row[4]}) %}
-        {% do window.hours.extend(row[5].split(',')) %}
+        {% for hour in row[5].split(',') %}
+            {% do window.hours.append(hour.split('/')) %}
+        {% endfor %}
     {% endfor %}
     {{ return(window) }}
 {% endmacro %}

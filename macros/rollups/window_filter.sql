@@ -12,14 +12,14 @@
         {%- if column == 'source_date' -%}
             (
                 {{ column }} between cast({{ utc_time(from) }} as date) and cast({{ utc_time(until) }} as date)
-                or {{ column }} is null
+                or {{ is_no_date(column) }}
             )
         {%- else -%}
             {{ column }} >= {{ from }} and {{ column }} < {{ until }}
         {%- endif -%}
     {%- elif column == 'source_date' -%}
         (
-            {{ column }} is null
+            {{ is_no_date(column) }}
         {%- for starts_at, ends_at in window.reading %}
             or {{ column }} between cast('{{ starts_at }}' as date) - 1 and cast('{{ ends_at }}' as date) + 1
         {%- endfor %}
@@ -34,4 +34,10 @@
             {%- endif %}
         )
     {%- endif -%}
+{%- endmacro %}
+
+
+{# Then the row's time comes from another column. #}
+{% macro is_no_date(column) -%}
+    {{ column }} is null or not {{ is_in_calendar(column, 'date') }}
 {%- endmacro %}

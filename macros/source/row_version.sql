@@ -22,6 +22,14 @@
 {%- endmacro %}
 
 
+{# Whether a row of the table may come without a readable id. A view is trusted. #}
+{% macro may_lack_key(table_name) %}
+    {% if 'ctid' not in system_columns(table_name) %}{{ return(false) }}{% endif %}
+    {% set is_kept = is_enforced({'table': table_name, 'columns': ['id'], 'not_null': true}) %}
+    {{ return(not (is_kept and are_read_as_they_are(table_name, ['id']))) }}
+{% endmacro %}
+
+
 {# A key for a row whose own is missing: from where it is stored, which holds until the row is next written. #}
 {% macro value_or_row_key(value, table_name) %}
     {{- return(adapter.dispatch('value_or_row_key', 'leadgen_analytics')(value, table_name)) -}}
@@ -30,7 +38,8 @@
 
 {% macro postgres__value_or_row_key(value, table_name) -%}
     {%- set place = 'cast(ctid as text)' if 'ctid' in system_columns(table_name) else 'row_number() over ()' -%}
-    coalesce({{ value }}, {{ hash_uuid(["'" ~ table_name ~ "'", place]) }})
+    {%- set type = declared_source(table_name).columns.id.data_type -%}
+    coalesce({{ value }}, cast({{ hash_uuid(["'" ~ table_name ~ "'", place]) }} as {{ type }}))
 {%- endmacro %}
 
 

@@ -20,3 +20,4 @@ select
     updated_at
 
 from ({{ read_source('user_settings') }}) as recorded
+where user_id is not null

@@ -7,6 +7,8 @@ with calls as (
         sum(request_count) as counted_calls
     from {{ ref('int_api_calls') }}
     group by api_service, call_date
+    -- a recorded hourly sum may be of no calls
+    having sum(request_count) <> 0
 
 ),
 

@@ -23,6 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SHAPES = ("current", "enhanced", "hybrid")
 SAMPLE_API_CALLS = 8_000
 SAMPLE_SEED = 1
+MARTS = sorted(path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql"))
 EVERYTHING = ("--selector", "everything")
 POSTGRES_15_BIN_DIRS = (
     Path("/usr/lib/postgresql/15/bin"),
@@ -128,6 +129,18 @@ def query(dsn: str, statement: str) -> list[tuple]:
     with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
         cursor.execute(statement)
         return cursor.fetchall()
+
+
+def mart_rows(dsn: str) -> dict[str, list[tuple]]:
+    """All rows of each mart as text, without what changes from one query to the next."""
+    every_row = "select (to_jsonb(mart) - 'recorded_at')::text from analytics.{} as mart order by 1"
+    return {mart: query(dsn, every_row.format(mart)) for mart in MARTS}
+
+
+def assert_same_marts(actual: dict[str, list[tuple]], expected: dict[str, list[tuple]]) -> None:
+    assert actual.keys() == expected.keys()
+    for mart, rows in expected.items():
+        assert actual[mart] == rows, f"{mart} differs"
 
 
 def environment_of(dsn: str) -> dict[str, str]:

