@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import embedded_postgres
 import own_database
@@ -32,6 +32,9 @@ import psycopg2
 from embedded_postgres import REPOSITORY, SAMPLE_DATABASE
 from errors import UserFacingError
 from psycopg2.extensions import connection as Connection
+
+if TYPE_CHECKING:
+    from diagnosis.project import Project
 
 COULD_NOT_LOOK = 3
 JSON_VERSION = 1
@@ -89,49 +92,54 @@ def _seconds(text: str) -> float:
 def _examine(options: argparse.Namespace) -> int:
     is_embedded = not own_database.is_named(os.environ)
     with closing(_connect(is_embedded)) as connection:
-        _make_harmless(connection, options.timeout)
         # dbt takes a second or two to load: after what can fail at once.
-        from diagnosis import clocks, extensions, foreign_keys, project, rights, source, spend
-        from diagnosis.finding import Patient
+        from diagnosis.project import read_project
 
-        tables, manifest = project.read_project(options.vars)
-        state = project.read_state(manifest, options.vars, options.timeout)
-        patient = Patient(connection, tables, state, is_embedded)
-        areas = {
-            "source": source.examine,
-            "foreign keys": foreign_keys.examine,
-            "spend": spend.examine,
-            "clocks": clocks.examine,
-            "extensions": extensions.examine,
-            "rights": rights.examine,
-        }
-        findings = [
-            {"area": area, **asdict(finding)}
-            for area, examine in areas.items()
-            for finding in _findings(area, examine, patient)
-        ]
-        info = connection.info
-        database = {
+        report = diagnose(connection, read_project(options.vars), options.timeout, is_embedded)
+    if options.json:
+        print(json.dumps(report, indent=1))
+    else:
+        _print(report)
+    return max(EXIT_CODES[finding["severity"]] for finding in report["findings"])
+
+
+def diagnose(connection: Connection, project: Project, timeout: float, is_embedded: bool) -> dict[str, Any]:
+    """The report that --json prints. dbt must reach the same database by the process's environment."""
+    from diagnosis import clocks, extensions, foreign_keys, rights, source, spend
+    from diagnosis.finding import Patient
+
+    _make_harmless(connection, timeout)
+    state = project.read_state(timeout)
+    patient = Patient(connection, project.tables, state, is_embedded)
+    areas = {
+        "source": source.examine,
+        "foreign keys": foreign_keys.examine,
+        "spend": spend.examine,
+        "clocks": clocks.examine,
+        "extensions": extensions.examine,
+        "rights": rights.examine,
+    }
+    findings = [
+        {"area": area, **asdict(finding)}
+        for area, examine in areas.items()
+        for finding in _findings(area, examine, patient)
+    ]
+    counts = Counter(finding["severity"] for finding in findings)
+    info = connection.info
+    return {
+        "version": JSON_VERSION,
+        "database": {
             "host": info.host,
             "port": info.port,
             "name": info.dbname,
             "role": info.user,
             "server_version": info.parameter_status("server_version"),
             "schema": patient.schema,
-        }
-    counts = Counter(finding["severity"] for finding in findings)
-    report = {
-        "version": JSON_VERSION,
-        "database": database,
+        },
         "shape": None if state["bad_source"] else state["shape"],
         "counts": {severity: counts[severity] for severity in EXIT_CODES},
         "findings": findings,
     }
-    if options.json:
-        print(json.dumps(report, indent=1))
-    else:
-        _print(report)
-    return max(EXIT_CODES[finding["severity"]] for finding in findings)
 
 
 def _connect(is_embedded: bool) -> Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from .finding import Finding, Patient, quoted
@@ -15,6 +16,7 @@ select
     k.conname,
     parent_schema.nspname,
     parent.relname,
+    pg_get_constraintdef(k.oid),
     k.convalidated,
     coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) and not exists (
         select from pg_catalog.pg_trigger as t where t.tgconstraint = k.oid and t.tgenabled in ('D', 'R')
@@ -33,11 +35,11 @@ order by 1, 2, 3
 def examine(patient: Patient) -> Iterator[Finding]:
     is_well = True
     keyed = set()
-    for table, column, name, schema, parent, is_valid, is_on in patient.query(
+    for table, column, name, schema, parent, definition, is_valid, is_on in patient.query(
         FOREIGN_KEYS, patient.schema, list(patient.tables)
     ):
         keyed.add((table, column))
-        for finding in _of_one(patient, table, column, name, (schema, parent), is_valid, is_on):
+        for finding in _of_one(patient, table, column, name, (schema, parent), definition, is_valid, is_on):
             is_well = False
             yield finding
     for table in MIGRATED:
@@ -51,7 +53,14 @@ def examine(patient: Patient) -> Iterator[Finding]:
 
 
 def _of_one(
-    patient: Patient, table: str, column: str, name: str, target: tuple[str, str], is_valid: bool, is_on: bool
+    patient: Patient,
+    table: str,
+    column: str,
+    name: str,
+    target: tuple[str, str],
+    definition: str,
+    is_valid: bool,
+    is_on: bool,
 ) -> Iterator[Finding]:
     where = f"{table}.{name}"
     altered = f"alter table {quoted(patient.schema, table)}"
@@ -62,8 +71,9 @@ def _of_one(
         message += f" the database refuses new rows of what only {expected} has"
         remedy = "dbt run-operation migrate_source, which prints a plan"
         if table not in MIGRATED:
+            rules = re.sub(r"^.* REFERENCES .+?\([^)]*\)| NOT VALID$", "", definition).lower()
             remedy = f"{altered} drop constraint {quoted(name)}, add constraint {quoted(name)} foreign key"
-            remedy += f" ({quoted(column)}) references {quoted(patient.schema, expected)} (id) not valid;"
+            remedy += f" ({quoted(column)}) references {quoted(patient.schema, expected)} (id){rules} not valid;"
         yield Finding("foreign_key_wrong", "warning", where, message, remedy)
     elif not is_valid:
         message = "is not validated: rows from before it may name what does not exist"

@@ -9,25 +9,34 @@ from typing import Any
 
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
+from embedded_postgres import REPOSITORY
 from errors import UserFacingError
 
 from .finding import SourceTable
 
-PLACES = ["--profiles-dir", ".", "--project-dir", ".", "--target-path", "target/doctor"]
+PLACES = ["--profiles-dir", str(REPOSITORY), "--project-dir", str(REPOSITORY)]
+PLACES += ["--target-path", str(REPOSITORY / "target" / "doctor")]
 QUIET = ["--log-level", "none", "--log-level-file", "none", "--no-write-json"]
 
 
-def read_project(variables: str) -> tuple[dict[str, SourceTable], Manifest]:
-    """The declared tables, and the manifest for `read_state`. `variables` are dbt's, as YAML."""
+@dataclass(frozen=True)
+class Project:
+    """The project, parsed with these variables of dbt's (YAML): the declared tables, and the macros to ask."""
+
+    tables: dict[str, SourceTable]
+    manifest: Manifest
+    variables: str
+
+    def read_state(self, timeout_seconds: float) -> dict[str, Any]:
+        """What the macro print_source_state finds in the database that the environment names."""
+        arguments = json.dumps({"statement_timeout_seconds": timeout_seconds})
+        command = ["run-operation", "print_source_state", "--args", arguments, "--vars", self.variables]
+        return json.loads(_invoke(command, self.manifest).printed[-1])
+
+
+def read_project(variables: str) -> Project:
     manifest = _invoke(["parse", "--vars", variables]).result
-    return declared_tables(manifest), manifest
-
-
-def read_state(manifest: Manifest, variables: str, timeout_seconds: float) -> dict[str, Any]:
-    """What the macro print_source_state finds in the database that the environment names."""
-    arguments = json.dumps({"statement_timeout_seconds": timeout_seconds})
-    command = ["run-operation", "print_source_state", "--args", arguments, "--vars", variables]
-    return json.loads(_invoke(command, manifest).printed[-1])
+    return Project(declared_tables(manifest), manifest, variables)
 
 
 def declared_tables(manifest: Manifest) -> dict[str, SourceTable]:

@@ -86,14 +86,20 @@ def _missing(patient: Patient) -> Iterator[Finding]:
         for target, sources in feeders.items()
         if "." in target and sources <= lacking and target.split(".")[0] not in empty_marts
     }
+    named: set[str] = set()
     for name, table in patient.tables.items():
         if name in absent:
             fed = {*table.feeds, *(target for targets in table.column_feeds.values() for target in targets)}
+            named |= fed
             yield _cost("missing_table", name, "read as empty", fed, empty_marts | empty, None)
     for name in sorted(missing):
         table, _, column = name.partition(".")
         fed = set(patient.tables[table].column_feeds[column])
+        named |= fed
         yield _cost("missing_column", name, "read as NULL", fed, empty, patient.tables[table].without.get(column))
+    if (empty | empty_marts) - named:
+        message = "nothing fills these in this form of the tables: " + ", ".join(sorted((empty | empty_marts) - named))
+        yield Finding("empty_columns", "info", patient.schema, message)
 
 
 def _of_other_form(patient: Patient) -> set[str]:
@@ -112,7 +118,7 @@ def _cost(code: str, name: str, how: str, fed: set[str], empty: set[str], withou
     if fed & empty:
         parts.append("without it these are empty or 0: " + ", ".join(sorted(fed & empty)))
     if fed - empty:
-        parts.append("filled from elsewhere as far as that goes: " + ", ".join(sorted(fed - empty)))
+        parts.append("filled from elsewhere as far as that goes: " + listed(sorted(fed - empty), 3))
     if without:
         parts.append(without)
     if len(parts) == 1:

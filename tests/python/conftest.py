@@ -105,7 +105,7 @@ def run_dbt(
     output = ["--no-use-colors", "--log-level", "warn"]
     if "--log-level-file" not in arguments:
         output += ["--log-level-file", "none"]
-    with _libpq_environment(environment):
+    with libpq_environment(environment):
         return dbtRunner(manifest).invoke([*arguments, *places, *output])
 
 
@@ -155,7 +155,7 @@ def drop_database(server: Server, name: str) -> None:
 
 
 @contextmanager
-def _libpq_environment(environment: dict[str, str]) -> Iterator[None]:
+def libpq_environment(environment: dict[str, str]) -> Iterator[None]:
     """Only these PG* variables, whatever the developer's shell has set."""
     before = dict(os.environ)
     for name in before:
