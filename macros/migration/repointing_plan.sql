@@ -204,32 +204,31 @@
 {%- endmacro %}
 
 
-{% macro has_lead_elsewhere(state) -%}
-    (
-    {%- for parent in state.parents %}{{ ' or ' if not loop.first -}}
+{% macro has_lead_in(parent) -%}
     exists (select from {{ parent.table }} as parent where parent.{{ parent.name }} = child.lead_id)
-    {%- else -%}
-    false
-    {%- endfor -%}
-    )
 {%- endmacro %}
 
 
-{# A row whose lead_id is NULL names nothing: a foreign key lets it be. #}
+{#
+  A row whose lead_id is NULL names nothing: a foreign key lets it be. One condition a table, each of which PostgreSQL makes
+  a join of, where it would look up row by row what stands in an `or` or a `filter`.
+#}
 {% macro is_orphan(state) -%}
     child.lead_id is not null
     and not {{ has_business() }}
-    {%- if state.parents %}
-    and not {{ has_lead_elsewhere(state) }}
-    {%- endif %}
+    {%- for parent in state.parents %}
+    and not {{ has_lead_in(parent) }}
+    {%- endfor %}
 {%- endmacro %}
 
 
 {% macro count_rows_by_lead(state) %}
+    {% set rows = 'select count(*) from ' ~ quoted_source(state.table) ~ ' as child' %}
+    {% set elsewhere = ['false'] %}
+    {% for parent in state.parents %}{% do elsewhere.append(has_lead_in(parent)) %}{% endfor %}
     {{ return(query_rows(
-        'select count(*) as total, count(*) filter (where ' ~ is_orphan(state) ~ ') as orphans,'
-        ~ ' count(*) filter (where not ' ~ has_business() ~ ' and ' ~ has_lead_elsewhere(state) ~ ') as elsewhere'
-        ~ ' from ' ~ quoted_source(state.table) ~ ' as child'
+        'select (' ~ rows ~ ') as total, (' ~ rows ~ ' where ' ~ is_orphan(state) ~ ') as orphans, ('
+        ~ rows ~ ' where not ' ~ has_business() ~ ' and (' ~ elsewhere | join(' or ') ~ ')) as elsewhere'
     )[0]) }}
 {% endmacro %}
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -446,3 +447,39 @@ def test_it_could_not_look(once: None, source: str):
     explained = _run("--help")
     assert explained.returncode == 0 and "Exit code" in explained.stdout
     assert _run("--vars", "{source_schema: ", **environment_of(source)).returncode == 3
+
+
+def test_the_commands_of_readme(once: None, server: Server, empty_database: str):
+    """All of them, in their order, on the sample, and then without the leads that stop the migration there."""
+    from generate_sample_data import generate
+
+    section = (REPOSITORY / "README.md").read_text().partition("\n## Doctor\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```bash\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+    commands = [line.partition("#")[0].strip() for line in "".join(blocks).splitlines()]
+    assert len(commands) == 4
+    generate(empty_database, "hybrid", api_calls=1_000)
+
+    def run(command: str) -> subprocess.CompletedProcess:
+        kept = {k: v for k, v in os.environ.items() if k != "DATABASE_URL" and not k.startswith("PG")}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**kept, **environment_of(empty_database), "PATH": path}
+        return subprocess.run(
+            ["bash", "-c", command], cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300
+        )
+
+    examined = run(commands[0])
+    assert examined.returncode == 1, examined.stderr
+    quoted = re.search(r"```text\nForeign keys\n(.*?)Spend", section, flags=re.DOTALL)[1]
+    assert quoted in examined.stdout
+    planned, stopped, _ = map(run, commands[1:])
+    assert planned.returncode == 0 and "leads that enhanced_leads has and businesses lacks" in planned.stdout
+    assert stopped.returncode == 1 and "keep_enhanced" in stopped.stdout
+    for table in ("lead_emails", "lead_social_profiles"):
+        execute(
+            empty_database,
+            f"delete from {table} where lead_id in (select id from enhanced_leads except select id from businesses)",
+        )
+    planned, applied, reverted = map(run, commands[1:])
+    assert "Nothing has been changed" in planned.stdout
+    for done in (applied, reverted):
+        assert done.returncode == 0 and "Done, in one transaction." in done.stdout, done.stdout
