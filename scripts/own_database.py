@@ -67,23 +67,35 @@ def check(variables: Mapping[str, str]) -> dict[str, str]:
     Returns the variables with everything spelled out that libpq looks up elsewhere (a service file, a password file),
     since dbt passes host, user and so on by itself. Raises UserFacingError.
     """
+    with closing(connect(variables)) as connection:
+        problem = missing_permission(connection)
+        if problem:
+            raise UserFacingError(problem)
+        resolved = spelled_out(connection, variables)
+    return {**resolved, **_without_jit(resolved)}
+
+
+def connect(variables: Mapping[str, str]) -> Connection:
+    """A connection by the process's environment, which must hold `variables`. Raises UserFacingError."""
     try:
-        connection = psycopg2.connect("")
+        return psycopg2.connect("")
     except psycopg2.OperationalError as error:
         raise UserFacingError(_explain(str(error), variables)) from error
-    with closing(connection):
-        _check_permissions(connection)
-        info = connection.info
-        found = {
-            "PGHOST": info.host,
-            "PGPORT": str(info.port),
-            "PGUSER": info.user,
-            "PGPASSWORD": info.password,
-            "PGDATABASE": info.dbname,
-        }
+
+
+def spelled_out(connection: Connection, variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables of the database that is connected, without those that libpq would look up elsewhere."""
+    info = connection.info
+    found = {
+        "PGHOST": info.host,
+        "PGPORT": str(info.port),
+        "PGUSER": info.user,
+        "PGPASSWORD": info.password,
+        "PGDATABASE": info.dbname,
+    }
     resolved = {**variables, **{name: value for name, value in found.items() if value}}
     resolved.pop("PGSERVICE", None)
-    return {**resolved, **_without_jit(resolved)}
+    return resolved
 
 
 def _without_jit(variables: Mapping[str, str]) -> dict[str, str]:
@@ -139,8 +151,8 @@ def _explain(message: str, variables: Mapping[str, str]) -> str:
     return f"Cannot connect to {host}:{port} as {user}: {reason}"
 
 
-def _check_permissions(connection: Connection) -> None:
-    """Raise UserFacingError if this user cannot create the output schemas, or things in them."""
+def missing_permission(connection: Connection) -> str | None:
+    """One line if this user cannot create the output schemas, or things in them: what is missing, and the remedy."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -165,12 +177,13 @@ def _check_permissions(connection: Connection) -> None:
         )
         user, database, can_create, missing, closed = cursor.fetchone()
     if missing and not can_create:
-        raise UserFacingError(
+        return (
             f'User {user} may not create schemas in database {database}: run grant create on database "{database}"'
             f' to "{user}"; as its owner, or have the owner create {", ".join(missing)} and grant {user} all on them.'
         )
     if closed:
-        raise UserFacingError(
+        return (
             f"User {user} may not create anything in schema {', '.join(closed)} of database {database}:"
             f' have the owner run grant usage, create on schema {", ".join(closed)} to "{user}";'
         )
+    return None

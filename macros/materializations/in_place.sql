@@ -58,12 +58,13 @@
 {#
   Runs DDL without making anybody wait for long. An exclusive lock that is not had at once, well before the server looks
   for deadlocks and picks a victim, is given up, and asked for again later: up to 100 seconds, which is longer than most
-  queries and shorter than the usual statement_timeout.
+  queries and shorter than the usual statement_timeout. `wanted` names the tables whose lock it takes: who
+  holds one is named when it gives up, those who only read if the lock keeps `readers` out.
 
   `retire` names a relation to rename aside before. Whatever reads it goes on reading it; drop_retired_relations() drops
   it once nothing does. The new relation of that name gets the grants of the old one.
 #}
-{% macro run_ddl_patiently(ddl, retire=none) %}
+{% macro run_ddl_patiently(ddl, retire=none, patience_seconds=100, wanted=[], readers=true) %}
     {% if retire %}
         {% set suffix = '__dbt_old_' ~ local_md5(retire.render() ~ invocation_id)[:12] %}
         {% set existing = load_cached_relation(retire) or retire %}
@@ -78,7 +79,7 @@
                 select least(400, setting::integer / 2) from pg_settings where name = 'deadlock_timeout'
             );
             timeout_before constant text := current_setting('lock_timeout');
-            give_up_at constant timestamptz := clock_timestamp() + interval '100 seconds';
+            give_up_at constant timestamptz := clock_timestamp() + interval '{{ patience_seconds }} seconds';
             statement text;
         begin
             loop
@@ -107,12 +108,48 @@
                     return;
                 exception when lock_not_available or deadlock_detected then
                     if clock_timestamp() > give_up_at then
+                        {% if wanted %}
+                        raise lock_not_available using message = {{ lock_holders(wanted, patience_seconds, readers) }};
+                        {% else %}
                         raise;
+                        {% endif %}
                     end if;
                 end;
-                perform pg_sleep(1);
+                perform pg_sleep({{ [patience_seconds, 1] | min }});
             end loop;
         end
         $run_ddl_patiently$
     {% endcall %}
 {% endmacro %}
+
+
+{# SQL expression, text: one line that says who holds locks on tables, for somebody who has waited for them in vain. #}
+{% macro lock_holders(tables, patience_seconds, readers) -%}
+    (
+        select format(
+            'Nothing was changed: %s stayed in use for {{ patience_seconds }} s, by %s. Try again when that has ended.',
+            coalesce(string_agg(distinct cast(held.relation as regclass)::text, ', '), 'a table'),
+            coalesce(
+                string_agg(distinct concat(
+                    'process ', held.pid, ' (', coalesce(nullif(activity.application_name, ''), 'no name given'), ', ',
+                    coalesce(activity.usename, 'no user'), ')'
+                ), ', '),
+                'somebody who has just ended'
+            )
+        )
+        from pg_locks as held
+        left join pg_stat_activity as activity on held.pid = activity.pid
+        where
+            held.granted
+            and held.pid <> pg_backend_pid()
+            {%- if not readers %}
+            and held.mode not in ('AccessShareLock', 'RowShareLock')
+            {%- endif %}
+            and held.database = (select oid from pg_database where datname = current_database())
+            and held.relation in (
+                {%- for table in tables -%}
+                to_regclass({{ literal(table) }}){{ ', ' if not loop.last }}
+                {%- endfor -%}
+            )
+    )
+{%- endmacro %}

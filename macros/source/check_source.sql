@@ -1,66 +1,90 @@
 {% macro check_source() %}
     {% if not execute %}{{ return('') }}{% endif %}
-    {% do check_variables() %}
-    {% set errors = [] %}
-    {% set missing_tables = [] %}
-    {% set notes = [] %}
-    {% set mistyped = [] %}
-    {% set present = {} %}
+    {% do refuse(bad_variables()) %}
+    {% set source = inspect_source() %}
+    {% do refuse(bad_source(source)) %}
+    {{ log('Source: schema ' ~ source.schema ~ ', shape ' ~ source.shape, info=true) }}
+    {% if source.missing_tables %}
+        {{ log('Missing tables, read as empty: ' ~ source.missing_tables | join(', '), info=true) }}
+    {% endif %}
+    {% if source.missing_columns %}
+        {{ log('Missing columns, read as NULL: ' ~ source.missing_columns | join(', '), info=true) }}
+    {% endif %}
+    {% if source.mistyped %}
+        {% set texts = [] %}
+        {% for column in source.mistyped %}
+            {% do texts.append(column.name ~ ' (' ~ column.type ~ ', expected ' ~ column.expected ~ ')') %}
+        {% endfor %}
+        {{ log('Columns of another type, unreadable values read as NULL: ' ~ texts | join(', '), info=true) }}
+    {% endif %}
+    {% if source.missing_indexes %}
+        {{ log('Indexes missing, runs and marts are slower without: ' ~ source.missing_indexes | join(' '), info=true) }}
+    {% endif %}
+    {% do create_functions() %}
+    {{ return('') }}
+{% endmacro %}
 
+
+{#
+  What the source has and lacks: its `schema` and `shape`, the columns that are `present` by table, what is
+  `missing_required`, the `missing_tables` and `missing_columns` that are read as empty, `mistyped` columns, and
+  `missing_indexes`, the statements.
+#}
+{% macro inspect_source() %}
+    {% set found = {
+        'schema': var('source_schema'), 'present': {}, 'missing_required': [], 'missing_tables': [], 'missing_columns': [],
+        'mistyped': [],
+    } %}
     {% for node in graph.sources.values() if node.source_name == 'app' %}
         {% set columns = source_columns(node.name) %}
-        {% do present.update({node.name: columns}) %}
+        {% do found.present.update({node.name: columns}) %}
         {% if not columns %}
-            {% do missing_tables.append(node.name) %}
+            {% do found.missing_tables.append(node.name) %}
         {% endif %}
         {% for column in node.columns.values() if columns %}
             {% set name = node.name ~ '.' ~ column.name %}
             {% set actual_type = columns.get(column.name) %}
             {% if actual_type is none and column.config.meta.get('required') %}
-                {% do errors.append('column ' ~ node.schema ~ '.' ~ name) %}
+                {% do found.missing_required.append('column ' ~ node.schema ~ '.' ~ name) %}
             {% elif actual_type is none %}
-                {% do notes.append(name) if not has_other_form(node, column, columns) %}
+                {% do found.missing_columns.append(name) if not has_other_form(node, column, columns) %}
             {% elif
                 column.data_type != 'point'
                 and 'try_cast' in cast_source_column(column.name, actual_type, column.data_type)
             %}
-                {% do mistyped.append(name ~ ' (' ~ actual_type ~ ', expected ' ~ column.data_type ~ ')') %}
+                {% do found.mistyped.append({'name': name, 'type': actual_type, 'expected': column.data_type}) %}
             {% endif %}
         {% endfor %}
     {% endfor %}
+    {% if 'campaigns' in found.missing_tables %}
+        {% do found.missing_required.append('table ' ~ found.schema ~ '.campaigns') %}
+    {% endif %}
+    {% if 'businesses' in found.missing_tables and 'enhanced_leads' in found.missing_tables %}
+        {% do found.missing_required.append('table ' ~ found.schema ~ '.businesses (or ' ~ found.schema ~ '.enhanced_leads)') %}
+    {% endif %}
+    {% do found.update({
+        'shape': 'enhanced' if not found.present.businesses else 'hybrid' if found.present.enhanced_leads else 'current',
+        'missing_indexes': missing_indexes(found.present),
+    }) %}
+    {{ return(found) }}
+{% endmacro %}
 
-    {% set schema = var('source_schema') %}
-    {% if 'campaigns' in missing_tables %}
-        {% do errors.append('table ' ~ schema ~ '.campaigns') %}
-    {% endif %}
-    {% if 'businesses' in missing_tables and 'enhanced_leads' in missing_tables %}
-        {% do errors.append('table ' ~ schema ~ '.businesses (or ' ~ schema ~ '.enhanced_leads)') %}
-    {% endif %}
-    {% if errors %}
-        {% do exceptions.raise_compiler_error(
-            'Source check failed: missing, or not readable by ' ~ target.user ~ ': ' ~ errors | join(', ')
-            ~ '. Add it or grant select on it; if the application lives in another schema,'
-            ~ ' set the variable source_schema.'
-        ) %}
-    {% endif %}
 
-    {% set shape = 'enhanced' if not present['businesses'] else 'hybrid' if present['enhanced_leads'] else 'current' %}
-    {{ log('Source: schema ' ~ schema ~ ', shape ' ~ shape, info=true) }}
-    {% if missing_tables %}
-        {{ log('Missing tables, read as empty: ' ~ missing_tables | join(', '), info=true) }}
+{# Stops the run with the first of these sentences, if there is one. #}
+{% macro refuse(problems) %}
+    {% if problems %}
+        {% do exceptions.raise_compiler_error('Source check failed: ' ~ problems[0]) %}
     {% endif %}
-    {% if notes %}
-        {{ log('Missing columns, read as NULL: ' ~ notes | join(', '), info=true) }}
-    {% endif %}
-    {% if mistyped %}
-        {{ log('Columns of another type, unreadable values read as NULL: ' ~ mistyped | join(', '), info=true) }}
-    {% endif %}
-    {% set statements = missing_indexes(present) %}
-    {% if statements %}
-        {{ log('Indexes missing, runs and marts are slower without: ' ~ statements | join(' '), info=true) }}
-    {% endif %}
-    {% do create_functions() %}
-    {{ return('') }}
+{% endmacro %}
+
+
+{# A sentence, in a list, if something is missing without which nothing can be built; an empty list otherwise. #}
+{% macro bad_source(source) %}
+    {% if not source.missing_required %}{{ return([]) }}{% endif %}
+    {{ return([
+        'missing, or not readable by ' ~ target.user ~ ': ' ~ source.missing_required | join(', ')
+        ~ '. Add it or grant select on it; if the application lives in another schema, set the variable source_schema.'
+    ]) }}
 {% endmacro %}
 
 

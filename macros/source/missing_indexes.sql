@@ -25,7 +25,7 @@
     {% set indexed = run_query(query).columns[0].values() | list %}
     {% set statements = [] %}
     {% for table, column in wanted if column in (present[table] or {}) and table ~ '.' ~ column not in indexed %}
-        {% do statements.append('create index concurrently on ' ~ var('source_schema') ~ '.' ~ table ~ ' (' ~ column ~ ');') %}
+        {% do statements.append('create index concurrently on ' ~ quoted_source(table) ~ ' (' ~ quoted(column) ~ ');') %}
     {% endfor %}
     {{ return(statements) }}
 {% endmacro %}

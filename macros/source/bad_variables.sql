@@ -1,10 +1,12 @@
-{% macro check_variables() %}
+{# A sentence for each variable that has no usable value. #}
+{% macro bad_variables() %}
+    {% set found = [] %}
     {% for name in [
         'api_log_match_tolerance_seconds', 'qualified_lead_value_usd', 'efficiency_points_per_usd',
         'default_budget_alert_threshold', 'budget_critical_percentage', 'budget_exceeded_percentage',
     ] %}
         {% if var(name) is not number or var(name) <= 0 %}
-            {% do bad_variable(name, 'a number above 0') %}
+            {% do found.append(bad_variable(name, 'a number above 0')) %}
         {% endif %}
     {% endfor %}
     {% for name in [
@@ -13,27 +15,26 @@
         'rollup_lookback_hours',
     ] %}
         {% if var(name) is not number or var(name) < 0 %}
-            {% do bad_variable(name, 'a number, 0 or above') %}
+            {% do found.append(bad_variable(name, 'a number, 0 or above')) %}
         {% endif %}
     {% endfor %}
     {% for name, other in [('replay_from', 'replay_until'), ('replay_until', 'replay_from')] %}
         {% if (var(name) is not none or var(other) is not none) and not is_time(var(name)) %}
-            {% do bad_variable(name, 'a time such as 2026-01-31 or 2026-01-31T12:00:00Z; give ' ~ other ~ ' as well') %}
+            {% do found.append(bad_variable(name, 'a time such as 2026-01-31 or 2026-01-31T12:00:00Z; give ' ~ other ~ ' as well')) %}
         {% endif %}
     {% endfor %}
     {% set zone = var('reporting_timezone') %}
     {% if not is_time_zone(zone) %}
-        {% do bad_variable(
+        {% do found.append(bad_variable(
             'reporting_timezone', 'the name of a time zone that the database knows, such as Europe/Berlin'
-        ) %}
+        )) %}
     {% endif %}
+    {{ return(found) }}
 {% endmacro %}
 
 
 {% macro bad_variable(name, expected) %}
-    {% do exceptions.raise_compiler_error(
-        'Source check failed: the variable ' ~ name ~ ' is ' ~ var(name) | string | tojson ~ ', not ' ~ expected ~ '.'
-    ) %}
+    {{ return('the variable ' ~ name ~ ' is ' ~ var(name) | string | tojson ~ ', not ' ~ expected ~ '.') }}
 {% endmacro %}
 
 

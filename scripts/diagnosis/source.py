@@ -1,0 +1,126 @@
+"""Shape, tables, columns, types, indexes, variables."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from .finding import Finding, Patient, listed, quoted
+
+EXISTING_COLUMNS = """
+select c.relname, a.attname
+from pg_catalog.pg_attribute as a
+inner join pg_catalog.pg_class as c on a.attrelid = c.oid
+inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+where n.nspname = %s and c.relname = any(%s) and a.attnum > 0 and not a.attisdropped
+    and c.relkind in ('r', 'p', 'v', 'm', 'f')
+"""
+ESTIMATES = """
+select c.relname, greatest(c.reltuples, 0)::bigint
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+where n.nspname = %s and c.relname = any(%s) and c.relkind in ('r', 'p', 'm')
+"""
+
+
+def examine(patient: Patient) -> Iterator[Finding]:
+    state = patient.state
+    rows = dict(patient.query(ESTIMATES, patient.schema, list(patient.tables)))
+    present = [f"{name} (about {rows.get(name, 0):,} rows)" for name, columns in patient.present.items() if columns]
+    if present:
+        yield Finding("shape", "ok", patient.schema, f"shape {state['shape']}: {listed(present, 14)}")
+    for problem in state["bad_variables"]:
+        yield Finding("bad_variable", "error", problem.split()[2], problem, "set it in dbt_project.yml, or with --vars")
+    for problem in state["bad_source"]:
+        yield Finding("missing_required", "error", patient.schema, problem)
+    yield from _unreadable(patient)
+    yield from _missing(patient)
+    for column in state["mistyped"]:
+        name, actual, expected = column["name"], column["type"], column["expected"]
+        message = f"is {actual}, not {expected}: values that cannot be read as that are NULL, and reading it is slow"
+        statement = f"alter table {quoted(patient.schema, name.split('.')[0])} alter column"
+        statement += f" {quoted(name.split('.')[1])} type {expected} using {quoted(name.split('.')[1])}::{expected};"
+        yield Finding("mistyped_column", "warning", name, message, statement)
+    for statement in state["missing_indexes"]:
+        table = statement.partition(" on ")[2].partition(" (")[0].rpartition(".")[2].strip('"')
+        column = statement.partition("(")[2].partition(")")[0].strip('"')
+        message = "has no index that starts with it: runs and marts read the whole table"
+        yield Finding("missing_index", "warning", f"{table}.{column}", message, statement)
+    if not state["missing_indexes"]:
+        yield Finding("indexes", "ok", patient.schema, "every index that runs and marts want is there")
+
+
+def _unreadable(patient: Patient) -> Iterator[Finding]:
+    """What is there, and hidden from the role: to a run it is missing."""
+    hidden = defaultdict(list)
+    for table, column in patient.query(EXISTING_COLUMNS, patient.schema, list(patient.tables)):
+        if column in patient.tables[table].kinds and column not in patient.present[table]:
+            hidden[table].append(column)
+    role = quoted(patient.connection.info.user)
+    for table, columns in hidden.items():
+        is_all = not patient.present[table]
+        what = f"({', '.join(map(quoted, columns))}) " if not is_all or patient.tables[table].secrets else ""
+        message = "may not be read by this role, so that a run takes it for missing"
+        if not is_all:
+            message = f"columns {listed(columns)} may not be read by this role, so that a run takes them for missing"
+        grant = f"grant select {what}on {quoted(patient.schema, table)} to {role};"
+        yield Finding("not_readable", "warning", table, message, grant)
+
+
+def _missing(patient: Patient) -> Iterator[Finding]:
+    """What is missing, and what that costs. A column of a mart is empty if all is missing that could fill it."""
+    missing = set(patient.state["missing_columns"])
+    absent = {name for name, columns in patient.present.items() if not columns}
+    feeders: dict[str, set[str]] = defaultdict(set)
+    for name, table in patient.tables.items():
+        for mart in table.feeds:
+            feeders[mart].add(name)
+        for column, fed in table.column_feeds.items():
+            for target in fed:
+                feeders[target].add(f"{name}.{column}")
+    lacking = absent | missing | _of_other_form(patient)
+    lacking |= {f"{name}.{column}" for name in absent for column in patient.tables[name].kinds}
+    empty_marts = {target for target, sources in feeders.items() if "." not in target and sources <= lacking}
+    empty = {
+        target
+        for target, sources in feeders.items()
+        if "." in target and sources <= lacking and target.split(".")[0] not in empty_marts
+    }
+    named: set[str] = set()
+    for name, table in patient.tables.items():
+        if name in absent:
+            fed = {*table.feeds, *(target for targets in table.column_feeds.values() for target in targets)}
+            named |= fed
+            yield _cost("missing_table", name, "read as empty", fed, empty_marts | empty, None)
+    for name in sorted(missing):
+        table, _, column = name.partition(".")
+        fed = set(patient.tables[table].column_feeds[column])
+        named |= fed
+        yield _cost("missing_column", name, "read as NULL", fed, empty, patient.tables[table].without.get(column))
+    if (empty | empty_marts) - named:
+        message = "nothing fills these in this form of the tables: " + ", ".join(sorted((empty | empty_marts) - named))
+        yield Finding("empty_columns", "info", patient.schema, message)
+
+
+def _of_other_form(patient: Patient) -> set[str]:
+    """Columns that this database has in another form: not missing, and nothing to fill a mart with."""
+    return {
+        f"{name}.{column}"
+        for name, table in patient.tables.items()
+        if patient.present[name]
+        for column in table.kinds
+        if column not in patient.present[name]
+    }
+
+
+def _cost(code: str, name: str, how: str, fed: set[str], empty: set[str], without: str | None) -> Finding:
+    parts = [how]
+    if fed & empty:
+        parts.append("without it these are empty or 0: " + ", ".join(sorted(fed & empty)))
+    if fed - empty:
+        parts.append("filled from elsewhere as far as that goes: " + listed(sorted(fed - empty), 3))
+    if without:
+        parts.append(without)
+    if len(parts) == 1:
+        parts.append("no column of a mart depends on it")
+    return Finding(code, "info", name, "; ".join(parts))
