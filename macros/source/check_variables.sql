@@ -29,9 +29,10 @@
         {% do bad_variable(name, 'the name of a role') %}
     {% endfor %}
     {% set closed = var('closed_roles') %}
-    {% if closed is string or closed is not sequence or closed | reject('string') | list %}
-        {% do bad_variable('closed_roles', 'a list of names of roles') %}
-    {% endif %}
+    {% set is_list = closed is sequence and closed is not string and closed is not mapping %}
+    {% for name in (closed if is_list else [none]) %}
+        {% do bad_variable('closed_roles', 'a list of names of roles') if not is_role_name(name) %}
+    {% endfor %}
     {% set readers = [var('reporter_role'), var('tenant_role')] %}
     {% if readers | unique | list | length < 2 or var('transformer_role') in readers or var('reporter_role') in closed %}
         {% do bad_variable('reporter_role', 'a role of its own: not the transformer, a tenant, or one of closed_roles') %}

@@ -453,6 +453,20 @@ def test_tenant_role_holds_select_on_the_views_and_nothing_more(tenants: Tenants
     assert sorted(held) == [("analytics_tenant", view, "SELECT") for view in VIEWS]
 
 
+def test_masking_is_not_for_the_user_whose_leads_they_are(tenants: Tenants) -> None:
+    phones = "select phone from {} where phone is not null order by id"
+    with tenants.doors.session(TENANT, tenants.user) as connection:
+        before = ask(connection, phones.format(LEADS))
+        select = ["--select", "enhanced_leads", "tenant_enhanced_leads"]
+        tenants.doors.run("run", *select, mask_personal_data=True)
+        assert ask(connection, phones.format(LEADS)) == before != []
+        shown = query(tenants.doors.dsn, phones.format("analytics.enhanced_leads"))
+        assert [phone for (phone,) in shown if not phone.startswith("phone_")] == []
+        with pytest.raises(InsufficientPrivilege):
+            ask(connection, "select 1 from analytics_staging.pseudonym_key")
+        tenants.doors.run("run", *select)
+
+
 # Off again; last, because it takes the views away
 
 
