@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import psycopg2
@@ -68,6 +69,12 @@ def refused(doors: Doors, role: str, statement: str) -> str:
 
 
 # The command
+
+
+def test_readme_shows_it() -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^dbt run-operation create_roles(.*?)  +#", readme, flags=re.MULTILINE)
+    assert commands == ["", " --args '{apply: true}'"]
 
 
 def test_second_time_there_is_nothing_to_do(doors: Doors) -> None:
