@@ -111,9 +111,12 @@
 {% endmacro %}
 
 
-{# For on-run-start and on-run-end: rights, and what is left of tenant mode once that is off. #}
+{#
+  For on-run-start and on-run-end: rights, and what is left of tenant mode once that is off. Commands that only compile
+  do so with hooks as well, several at once.
+#}
 {% macro keep_all_rights() %}
-    {% if execute %}
+    {% if execute and flags.WHICH not in ['compile', 'generate', 'show'] %}
         {% do adapter.commit() if keep_rights() %}
         {% do drop_tenant_views() if not var('tenant_mode') %}
     {% endif %}
@@ -121,9 +124,12 @@
 {% endmacro %}
 
 
-{# In the transaction that creates the relation: nobody sees it with other rights. #}
+{#
+  In the transaction that creates the relation: nobody sees it with other rights. Those of one that was there, which is
+  in dbt's cache, were seen to at the start of the run.
+#}
 {% macro postgres__apply_grants(relation, grant_config, should_revoke) %}
-    {% do keep_rights(relation.schema, relation) %}
+    {% do keep_rights(relation.schema, relation) if not load_cached_relation(relation) %}
     {% set config = {} %}
     {#- dbt takes away what a `grants` config does not name -#}
     {% set readers = readers_of(relation) if grant_config else [] %}

@@ -43,7 +43,7 @@
                 perform set_config('lock_timeout', '400ms', true);
                 {% for view in views %}
                 begin
-                    drop view {{ view }};
+                    drop view if exists {{ view }};
                 exception when lock_not_available or deadlock_detected or dependent_objects_still_exist then
                     null;
                 end;
