@@ -113,8 +113,7 @@ def _print_next_steps(server: Server | None, docs_address: str) -> None:
         print("  3. Point it at your own database:")
         print("       DATABASE_URL=postgresql://user:password@host:5432/database ./scripts/run")
     else:
-        print("  3. Let others read the marts: grant usage on schema analytics to NAME;")
-        print("       grant select on all tables in schema analytics to NAME;")
+        print("  3. Let others read the marts, and nothing else: README.md, Roles")
 
 
 def _psql_command(server: Server) -> str:

@@ -20,6 +20,13 @@
         create or replace function {{ pair_in_order_definition() }};
         create table if not exists {{ rollup_state_definition() }};
         create or replace function {{ rollup_watermark_definition() }};
+        {%- if var('tenant_mode') %}
+        create or replace function {{ current_tenant_definition() }};
+        revoke all on function {{ function_name('current_tenant') }} from public;
+        {%- endif %}
+        {%- if var('mask_personal_data') %}
+        {{ pseudonym_key_definition() }};
+        {%- endif %}
     {% endcall %}
     {% do adapter.commit() %}
 {% endmacro %}

@@ -12,11 +12,14 @@
 {%- endmacro %}
 
 
-{# A loop, because "the first that is still free" is a state that no window function carries from row to row. #}
+{#
+  A loop, because "the first that is still free" is a state that no window function carries from row to row. The search
+  path is fixed for the reason that try_cast_definition gives.
+#}
 {% macro pair_in_order_definition() -%}
     {{ function_name('pair_in_order') }}(first_times timestamptz[], second_times timestamptz[], tolerance interval)
     returns table (first_position integer, second_position integer)
-    language plpgsql stable parallel safe rows 20 as $function$
+    language plpgsql stable parallel safe rows 20 set search_path = pg_catalog, pg_temp as $function$
     begin
         first_position := 1;
         second_position := 1;

@@ -11,11 +11,13 @@
 
 {#
   Parallel unsafe, because an exception block is a subtransaction, which no parallel plan may start. The time zone,
-  because a time without one is in UTC whoever asks.
+  because a time without one is in UTC whoever asks. The search path, because a view calls the function as whoever queries
+  it, who may have a type or an operator of the same name that tells what it is given.
 #}
 {% macro try_cast_definition() -%}
     {{ function_name('try_cast') }}(value text, type text) returns text
-    language plpgsql stable parallel unsafe set timezone = 'UTC' set datestyle = 'ISO, MDY' as $function$
+    language plpgsql stable parallel unsafe
+    set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO, MDY' as $function$
     declare
         result text;
     begin

@@ -1,6 +1,7 @@
 {# A sentence for each variable that has no usable value. #}
 {% macro bad_variables() %}
-    {% set found = [] %}
+    {% set found = templates_in_variables() %}
+    {% if found %}{{ return(found) }}{% endif %}
     {% for name in [
         'api_log_match_tolerance_seconds', 'qualified_lead_value_usd', 'efficiency_points_per_usd',
         'default_budget_alert_threshold', 'budget_critical_percentage', 'budget_exceeded_percentage',
@@ -23,12 +24,42 @@
             {% do found.append(bad_variable(name, 'a time such as 2026-01-31 or 2026-01-31T12:00:00Z; give ' ~ other ~ ' as well')) %}
         {% endif %}
     {% endfor %}
+    {% for name in ['tenant_mode', 'mask_personal_data'] if var(name) is not boolean %}
+        {% do found.append(bad_variable(name, 'true or false')) %}
+    {% endfor %}
+    {% for name in ['transformer_role', 'reporter_role', 'tenant_role'] if not is_role_name(var(name)) %}
+        {% do found.append(bad_variable(name, 'the name of a role')) %}
+    {% endfor %}
+    {% set closed = var('closed_roles') %}
+    {% set is_list = closed is sequence and closed is not string and closed is not mapping %}
+    {% for name in (closed if is_list else [none]) if not is_role_name(name) %}
+        {% do found.append(bad_variable('closed_roles', 'a list of names of roles')) %}
+    {% endfor %}
+    {% set readers = [var('reporter_role'), var('tenant_role')] %}
+    {% if readers | unique | list | length < 2 or var('transformer_role') in readers or is_list and var('reporter_role') in closed %}
+        {% do found.append(bad_variable(
+            'reporter_role', 'a role of its own: not the transformer, a tenant, or one of closed_roles'
+        )) %}
+    {% endif %}
     {% set zone = var('reporting_timezone') %}
     {% if not is_time_zone(zone) %}
         {% do found.append(bad_variable(
             'reporting_timezone', 'the name of a time zone that the database knows, such as Europe/Berlin'
         )) %}
     {% endif %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{#
+  dbt takes each variable for a template when it is asked for, with all that a macro can do. One from outside is a value.
+  Not named by bad_variable, which would ask for it.
+#}
+{% macro templates_in_variables() %}
+    {% set found = [] %}
+    {% for name, value in invocation_args_dict.get('vars', {}).items() if modules.re.search('[{][{%#]', value | string) %}
+        {% do found.append('the variable ' ~ name ~ ' holds a template, not a plain value.') %}
+    {% endfor %}
     {{ return(found) }}
 {% endmacro %}
 
@@ -50,6 +81,15 @@
         where name = {{ dbt.string_literal(dbt.escape_single_quotes(zone)) }}
     {% endset %}
     {{ return(run_query(query).rows[0][0] == 1) }}
+{% endmacro %}
+
+
+{# PostgreSQL cuts longer names off, and keeps these and `pg_` for itself. #}
+{% macro is_role_name(name) %}
+    {{ return(
+        name is string and 0 < name.encode() | length <= 63 and '\x00' not in name
+        and name not in ['public', 'none'] and not name.startswith('pg_')
+    ) }}
 {% endmacro %}
 
 

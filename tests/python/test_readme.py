@@ -1,21 +1,17 @@
-"""What README shows and promises is true: its queries, its variables, its list of defects, its role."""
+"""What README shows and promises is true: its queries, its variables, its list of defects."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import closing
 
 import psycopg2
 import pytest
 import yaml
-from conftest import REPOSITORY, ShapeDatabase, describe_failures, environment_of, run_dbt
-from embedded_postgres import Server
-from generate_sample_data import generate
+from conftest import REPOSITORY, ShapeDatabase
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 MARTS = {path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql")}
-ROLE = "analytics_transformer"
 
 
 def _blocks(language: str) -> list[str]:
@@ -44,7 +40,7 @@ def test_every_mart_has_an_example() -> None:
 def test_variables_are_those_of_the_project() -> None:
     documented = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", _section("Variables"), flags=re.MULTILINE))
     project = yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text(encoding="utf-8"))
-    assert documented == {name: "null" if value is None else str(value) for name, value in project["vars"].items()}
+    assert {name: yaml.safe_load(value) for name, value in documented.items()} == project["vars"]
 
 
 def test_defects_are_those_of_the_models() -> None:
@@ -62,32 +58,3 @@ def test_folders_and_files_exist() -> None:
     named = re.findall(r"`((?:\./)?(?:models|seeds|macros|tests|scripts)/[\w/.]*)`", README)
     assert named
     assert [name for name in named if not (REPOSITORY / name).exists()] == []
-
-
-@pytest.fixture
-def database_with_role(server: Server, empty_database: str) -> Iterator[str]:
-    """A sample database on which README's role has been made; the connection string is that role's."""
-    if "embedded" not in str(server.data_dir):
-        pytest.skip("rights are the same on every version; once is enough")
-    generate(empty_database, "current", api_calls=1_000)
-    name = environment_of(empty_database)["PGDATABASE"]
-    (block,) = _blocks("postgresql")
-    statements = block.replace("on database postgres", f'on database "{name}"').replace("…", "secret")
-    with closing(psycopg2.connect(empty_database)) as connection:
-        connection.autocommit = True
-        cursor = connection.cursor()
-        cursor.execute(statements)
-        yield psycopg2.extensions.make_dsn(empty_database, user=ROLE, password="secret")
-        cursor.execute(f"drop owned by {ROLE} cascade; drop role {ROLE}")
-
-
-def test_role_builds_everything_and_reads_no_secret(database_with_role: str) -> None:
-    result = run_dbt(["build"], environment_of(database_with_role))
-    assert result.success, describe_failures(result)
-    with closing(psycopg2.connect(database_with_role)) as connection:
-        cursor = connection.cursor()
-        cursor.execute("select count(*), count(monthly_budget_limit) from analytics.budget_status")
-        rows, with_limits = cursor.fetchone()
-        assert rows and with_limits
-        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-            cursor.execute("select api_keys from user_settings")

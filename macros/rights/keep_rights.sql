@@ -1,0 +1,155 @@
+{#
+  What the roles named by the variables have in the schemas of this project, and nothing else:
+
+  reporter_role    selects from the marts
+  tenant_role      selects from the tenants' views, in tenant mode
+  closed_roles     nothing, whatever default privileges (Supabase's, for instance) have given them
+
+  No other role's rights are touched. A role that does not exist is passed over.
+#}
+{% macro keep_rights(schema=none, relation=none) %}
+    {{ return(adapter.dispatch('keep_rights', 'leadgen_analytics')(schema, relation)) }}
+{% endmacro %}
+
+
+{% macro postgres__keep_rights(schema, relation) %}
+    {% set statements = run_query(rights_to_mend(schema, relation)).columns[0].values() | list %}
+    {% if statements %}
+        {% call statement('keep_rights') %}
+            {{ statements | join('; ') }}
+        {% endcall %}
+    {% endif %}
+    {{ return(statements) }}
+{% endmacro %}
+
+
+{#
+  A query of the statements that are missing. All schemas, one, or one relation in it. The connected role can mend only
+  what it owns, directly or through a role that it is in.
+#}
+{% macro rights_to_mend(schema=none, relation=none) %}
+    with roles as (
+        select
+            oid,
+            rolname,
+            rolname = {{ sql_text(var('reporter_role')) }} as is_reporter,
+            rolname = {{ sql_text(var('tenant_role')) }} and {{ var('tenant_mode') }} as is_tenant
+        from pg_roles
+        where rolname in ({{ sql_texts([var('reporter_role'), var('tenant_role')] + var('closed_roles')) }})
+    ),
+
+    schemas as (
+        select *
+        from pg_namespace
+        where nspname in ({{ sql_texts([schema] if schema else output_schemas()) }})
+    ),
+
+    objects (kind, schema_name, object_name, name, acl, owner, privilege) as (
+        {%- if relation is none %}
+        select 'schema', nspname, nspname, format('%I', nspname), nspacl, nspowner, 'USAGE'
+        from schemas
+        union all
+        select
+            'function', nspname, proname, format('%I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)),
+            proacl, proowner, 'EXECUTE'
+        from pg_proc as p
+        inner join schemas on p.pronamespace = schemas.oid
+        where p.prokind = 'f'
+        union all
+        {%- endif %}
+        select
+            case relkind when 'S' then 'sequence' else 'table' end, nspname, relname, format('%I.%I', nspname, relname),
+            relacl, relowner, 'SELECT'
+        from pg_class
+        inner join schemas on pg_class.relnamespace = schemas.oid
+        where
+            relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+            {%- if relation is not none %}
+            and relname = {{ sql_text(relation.identifier) }}
+            {%- endif %}
+    ),
+
+    rights as (
+        select
+            roles.rolname,
+            objects.*,
+            array(
+                select privilege_type || case when is_grantable then ' and grant it' else '' end
+                from aclexplode(objects.acl)
+                where grantee = roles.oid
+            ) as held,
+            case
+                when
+                    roles.is_reporter and objects.schema_name = {{ sql_text(target.schema) }}
+                    and objects.kind in ('schema', 'table')
+                    then array[objects.privilege]
+                when
+                    roles.is_tenant and objects.schema_name = {{ sql_text(tenant_schema()) }}
+                    and objects.kind in ('schema', 'table')
+                    then array[objects.privilege]
+                when
+                    roles.is_tenant and objects.kind = 'function' and objects.object_name = 'current_tenant'
+                    then array[objects.privilege]
+                else array[]::text[]
+            end as wanted
+        from roles
+        cross join objects
+        where objects.owner <> roles.oid and pg_has_role(objects.owner, 'usage')
+    )
+
+    select statement
+    from (
+        select 1 as position, format('revoke all on %s %s from %I', kind, name, rolname) as statement
+        from rights
+        where not held <@ wanted
+        union all
+        select 2, format('grant %s on %s %s to %I', lower(privilege), kind, name, rolname)
+        from rights
+        where held <> wanted and wanted <> '{}'
+    ) as statements
+    order by position, statement
+{% endmacro %}
+
+
+{#
+  For on-run-start and on-run-end: rights, and what is left of tenant mode once that is off. Commands that only compile
+  do so with hooks as well, several at once.
+#}
+{% macro keep_all_rights() %}
+    {% if execute and flags.WHICH not in ['compile', 'generate', 'show'] %}
+        {% do adapter.commit() if keep_rights() %}
+        {% do drop_tenant_views() if not var('tenant_mode') %}
+    {% endif %}
+    {{ return('') }}
+{% endmacro %}
+
+
+{#
+  In the transaction that creates the relation: nobody sees it with other rights. Those of one that was there, which is
+  in dbt's cache, were seen to at the start of the run.
+#}
+{% macro postgres__apply_grants(relation, grant_config, should_revoke) %}
+    {% do keep_rights(relation.schema, relation) if not load_cached_relation(relation) %}
+    {% set config = {} %}
+    {#- dbt takes away what a `grants` config does not name -#}
+    {% set readers = readers_of(relation) if grant_config else [] %}
+    {% for privilege, grantees in (grant_config or {}).items() %}
+        {% do config.update({privilege: grantees + (readers if privilege == 'select' else [])}) %}
+    {% endfor %}
+    {{ return(dbt.default__apply_grants(relation, config, should_revoke)) }}
+{% endmacro %}
+
+
+{% macro readers_of(relation) %}
+    {% set role = {target.schema: var('reporter_role'), tenant_schema(): var('tenant_role')}.get(relation.schema) %}
+    {% if relation.schema == tenant_schema() and not var('tenant_mode') %}{{ return([]) }}{% endif %}
+    {{ return(run_query('select rolname from pg_roles where rolname = ' ~ sql_text(role or '')).columns[0].values() | list) }}
+{% endmacro %}
+
+
+{# dbt's own, and the rights, before anything is in the schema. #}
+{% macro postgres__create_schema(relation) %}
+    {% do adapter.verify_database(relation.database) if relation.database %}
+    {% do dbt.default__create_schema(relation.include(database=false)) %}
+    {% do keep_rights(relation.schema) %}
+{% endmacro %}

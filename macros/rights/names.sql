@@ -1,0 +1,25 @@
+{# A value as SQL text, whatever is in it. #}
+{% macro sql_text(value) -%}
+    {{ dbt.string_literal(dbt.escape_single_quotes(value)) }}
+{%- endmacro %}
+
+
+{# Values as a list for `in (…)`. #}
+{% macro sql_texts(values) -%}
+    {%- for value in values %}{{ sql_text(value) }}{{ ', ' if not loop.last }}{% endfor -%}
+{%- endmacro %}
+
+
+{# The schemas that this project builds in. #}
+{% macro output_schemas() %}
+    {% set schemas = [target.schema] %}
+    {% for layer in ['staging', 'intermediate', 'audit', 'tenant'] %}
+        {% do schemas.append(target.schema ~ '_' ~ layer) %}
+    {% endfor %}
+    {{ return(schemas) }}
+{% endmacro %}
+
+
+{% macro tenant_schema() %}
+    {{ return(target.schema ~ '_tenant') }}
+{% endmacro %}

@@ -1,0 +1,1 @@
+{{ tenant_view('api_cost_tracking') }}

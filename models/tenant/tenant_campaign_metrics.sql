@@ -1,0 +1,1 @@
+{{ tenant_view('campaign_metrics', owner='campaign') }}

@@ -1,0 +1,1 @@
+{{ tenant_view('data_quality_issues', owner='campaign') }}

