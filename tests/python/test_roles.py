@@ -238,7 +238,7 @@ def test_reporter_writes_nothing(doors: Doors) -> None:
         doors.dsn,
         f"""
         select relname from pg_class
-        where relkind in ('r', 'v') and relnamespace::regnamespace::text !~ '^(pg_|inf)' and has_table_privilege
+        where relkind in ('r', 'v') and relnamespace::regnamespace::text !~ '^(pg_|inf)' and has_table_privilege(
                 '{REPORTER}', oid, 'insert, update, delete, truncate, references, trigger'
             )
         union all
