@@ -64,7 +64,7 @@ class Dbt:
         if isinstance(result.exception, KeyboardInterrupt):
             raise result.exception
         if result.exception:
-            raise UserFacingError(_first_line(getattr(result.exception, "msg", None) or str(result.exception)))
+            raise UserFacingError(first_line(getattr(result.exception, "msg", None) or str(result.exception)))
         return result
 
 
@@ -113,7 +113,7 @@ def _layer(result: RunResult) -> str:
 def _describe(failures: list[RunResult], skipped: int) -> str:
     lines = [f"{len(failures)} failed, {skipped} not run because of that. Full log: logs/dbt.log"]
     for failure in failures[:PRINTED_FAILURES]:
-        lines.append(f"  {failure.node.resource_type} {failure.node.name}: {_first_line(failure.message)}")
+        lines.append(f"  {failure.node.resource_type} {failure.node.name}: {first_line(failure.message)}")
         if failure.status == TestStatus.Fail and failure.node.relation_name:
             lines.append(f"    failing rows: select * from {failure.node.relation_name}")
         else:
@@ -125,13 +125,13 @@ def _describe(failures: list[RunResult], skipped: int) -> str:
 
 def _details(message: str) -> list[str]:
     """What follows the first line, without dbt's trace of the macros that were at work."""
-    rest = message.partition(_first_line(message))[2].splitlines()
+    rest = message.partition(first_line(message))[2].splitlines()
     return [line.strip() for line in rest if line.strip() and not line.strip().startswith("> ")][:PRINTED_DETAIL_LINES]
 
 
-def _first_line(message: str | None) -> str:
+def first_line(message: str | None) -> str:
     """The line that says what is wrong; dbt puts the place ("Database Error in model …") on a line before it."""
     lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
-    if len(lines) > 1 and " Error in " in lines[0]:
+    if len(lines) > 1 and (" Error in " in lines[0] or lines[0].endswith((" Error", "error:"))):
         return lines[1]
     return lines[0] if lines else "no message"

@@ -21,7 +21,7 @@ SAMPLE_SHAPE = "hybrid"
 def main() -> int:
     os.chdir(REPOSITORY)
     try:
-        with _one_run_at_a_time():
+        with one_run_at_a_time():
             _run()
     except UserFacingError as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -33,9 +33,9 @@ def main() -> int:
 
 
 def _run() -> None:
-    server = None if own_database.is_named(os.environ) else _start_with_sample()
+    server = None if own_database.is_named(os.environ) else start_with_sample()
     if server is None:
-        _use_own_database()
+        use_own_database()
     # dbt takes a second or two to load: after what can fail at once, and where Ctrl-C is caught.
     from dbt_progress import Dbt
     from docs_site import write_docs_site
@@ -49,7 +49,7 @@ def _run() -> None:
     _print_next_steps(server, page.as_uri())
 
 
-def _use_own_database() -> None:
+def use_own_database() -> None:
     """Put the user's database into the environment, where dbt and psycopg2 find it."""
     variables = own_database.libpq_environment(os.environ)
     os.environ.update(variables)
@@ -59,7 +59,7 @@ def _use_own_database() -> None:
     print(f"Using database {resolved['PGDATABASE']} on {resolved['PGHOST']}:{resolved['PGPORT']}", flush=True)
 
 
-def _start_with_sample() -> Server:
+def start_with_sample() -> Server:
     """Start the embedded server, with the sample data in it, and write the profile by which dbt finds it."""
     server = embedded_postgres.start(embedded_postgres.DEFAULT_DATA_DIR)
     print(f"Embedded PostgreSQL server at {server.host}:{server.port}, data in .postgres/", flush=True)
@@ -85,14 +85,19 @@ def _load_sample_once(server: Server) -> None:
 
 
 @contextmanager
-def _one_run_at_a_time() -> Iterator[None]:
-    """Two runs in one clone would share target/ and rebuild each other's views."""
+def one_run_at_a_time(waits: bool = True) -> Iterator[None]:
+    """Two runs in one clone would share target/ and rebuild each other's views.
+
+    Raises BlockingIOError if another is at work, unless this one `waits` for it.
+    """
     logs = REPOSITORY / "logs"
     logs.mkdir(exist_ok=True)
     with open(logs / "run.lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if not waits:
+                raise
             print("Another run is at work here; waiting for it.", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

