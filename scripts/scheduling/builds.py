@@ -14,12 +14,8 @@ from dbt_common.events.base_types import EventMsg
 from dbt_progress import QUIET, first_line
 
 from scheduling.redaction import Redactor
-from scheduling.run_log import NodeResult
+from scheduling.results import BAD, STALE, TESTS, NodeResult
 from scheduling.transient import may_pass
-
-BAD = ("error", "fail", "runtime error", "partial success")
-NOT_REACHED = "skipped"
-STALE = ("warn", *BAD)
 
 
 @dataclass(frozen=True)
@@ -129,7 +125,7 @@ class Builds:
             name=self._name(node_id),
             status=status,
             seconds=result.get("execution_time") or 0,
-            failures=result.get("failures") if node_id.startswith(("test.", "unit_test.")) else None,
+            failures=result.get("failures") if node_id.partition(".")[0] in TESTS else None,
             rows_affected=rows_affected if isinstance(rows_affected, int) and rows_affected >= 0 else None,
             message=self._redactor.message(message) if message else _age(result),
         )

@@ -18,6 +18,7 @@ from errors import UserFacingError
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from scheduling.results import NodeResult
 from scheduling.transient import may_pass
 
 SCHEMA = "analytics_audit"
@@ -30,23 +31,6 @@ PAUSE_SECONDS = 1
 SETTINGS = "set statement_timeout = '30s'; set lock_timeout = '10s'"
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class NodeResult:
-    """What became of a node in one attempt. `message` is fit to be stored."""
-
-    node_id: str
-    name: str
-    status: str
-    seconds: float
-    failures: int | None = None
-    rows_affected: int | None = None
-    message: str | None = None
-
-    @property
-    def node_type(self) -> str:
-        return self.node_id.partition(".")[0]
 
 
 @dataclass(frozen=True)

