@@ -51,7 +51,7 @@
   Not named by bad_variable, which would ask for it.
 #}
 {% macro refuse_templates() %}
-    {% for name, value in invocation_args_dict.get('vars', {}).items() if modules.re.search('[{][{%#]', value | string) %}
+    {% for name, value in (invocation_args_dict.get('vars') or {}).items() if modules.re.search('[{][{%#]', value | string) %}
         {% do exceptions.raise_compiler_error(
             'Source check failed: the variable ' ~ name ~ ' holds a template, not a plain value.'
         ) %}
