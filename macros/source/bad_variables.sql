@@ -57,7 +57,7 @@
 #}
 {% macro templates_in_variables() %}
     {% set found = [] %}
-    {% for name, value in invocation_args_dict.get('vars', {}).items() if modules.re.search('[{][{%#]', value | string) %}
+    {% for name, value in (invocation_args_dict.get('vars') or {}).items() if modules.re.search('[{][{%#]', value | string) %}
         {% do found.append('the variable ' ~ name ~ ' holds a template, not a plain value.') %}
     {% endfor %}
     {{ return(found) }}

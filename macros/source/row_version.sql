@@ -56,7 +56,7 @@
             n.nspname = {{ dbt.string_literal(dbt.escape_single_quotes(table.schema)) }}
             and c.relname = {{ dbt.string_literal(table.identifier) }}
             and c.relkind in ('r', 'p')
-            and a.attname in ('xmin', 'ctid')
+            and a.attname in ('xmin', 'ctid', 'tableoid')
             and has_schema_privilege(n.oid, 'usage')
             and has_column_privilege(c.oid, a.attnum, 'select')
     {% endset %}
