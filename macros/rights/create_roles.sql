@@ -64,7 +64,7 @@
 
 {#
   The columns of the source that the models read, one row each: those declared in app.yml that the database has, and
-  xmin and ctid where read_source reads them.
+  what read_source tells rows apart by.
 #}
 {% macro columns_to_read() %}
     {% set tracked = tracked_sources().values() | sum(start=[]) %}
@@ -72,7 +72,7 @@
     {% for node in graph.sources.values() if node.source_name == 'app' %}
         {% set names = node.columns.keys() | list %}
         {% do names.append('xmin') if node.name in tracked %}
-        {% do names.append('ctid') if 'id' in names and not node.columns['id'].config.meta.get('required') %}
+        {% do names.extend(['ctid', 'tableoid']) %}
         {% for name in names %}
             {% do declared.append('(' ~ sql_text(node.identifier) ~ ', ' ~ sql_text(name) ~ ')') %}
         {% endfor %}
