@@ -340,7 +340,7 @@ def test_a_second_run_says_who_is_at_work_and_a_killed_one_frees_the_lock(tiny: 
     tiny.write("models/slow.sql", "{{ config(materialized='table') }} select 1 as id, pg_sleep(120)::text as slept")
     with tiny.started() as first:
         _wait_for(lambda: _is_sleeping(tiny))
-        ((holder,),) = query(tiny.dsn, "select pid from pg_locks where locktype = 'advisory' and objsubid = 2")
+        ((holder,),) = query(tiny.dsn, HOLDERS)
         started = time.monotonic()
         second = tiny.run()
         assert second.returncode == 75
@@ -534,7 +534,7 @@ def test_a_server_that_is_restarted_meanwhile(tiny_clone: Clone, tmp_path: Path,
     embedded_postgres.ensure_database(own, "restarted")
     project = _fresh(tiny_clone, own.dsn("restarted"))
     ((first,),) = query(project.dsn, "select pg_postmaster_start_time()::text")
-    slow = f"select case when pg_postmaster_start_time() = '{first}' then pg_sleep(120)::text end as slept"
+    slow = f"select case when pg_postmaster_start_time() = '{first}' then pg_sleep(120) else pg_sleep(3) end::text as x"
     project.write("models/slow.sql", "{{ config(materialized='table') }} " + slow)
     try:
         with project.started("--pause", "1") as process:
@@ -543,6 +543,7 @@ def test_a_server_that_is_restarted_meanwhile(tiny_clone: Clone, tmp_path: Path,
             os.kill(pid, signal.SIGQUIT)  # as after a crash
             time.sleep(2)
             embedded_postgres.start(tmp_path)
+            _wait_for(lambda: query(project.dsn, HOLDERS))
             output, _ = process.communicate(timeout=120)
         assert process.returncode == 0, output
         assert "for a reason that may pass" in output
@@ -635,8 +636,10 @@ def test_one_alert_for_each_change_of_state(tiny: Project, receiver: Receiver):
         assert result.returncode == expected, result.stdout
         return result.stdout
 
+    tiny.write("models/one.sql", "select 1 as id, '{{ env_var(\"ALERT_WEBHOOK_URL\", \"\") }}' as url")
     run(0)
     assert receiver.texts == []
+    assert query(tiny.dsn, "select url from analytics.one") == [("",)]
     tiny.write("models/wrong.sql", "select 1 / 0 as id, s.* from {{ ref('one') }} s where id = 1 / 0")
     tiny.write("models/broken.sql", "select * from nowhere")
     run(1)
@@ -1032,6 +1035,7 @@ def _logs(project: Project) -> Path:
     return logs
 
 
+HOLDERS = "select pid from pg_locks where locktype = 'advisory' and objsubid = 2"
 SLEEPERS = """
 from pg_stat_activity
 where
