@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from pathlib import Path
 
 from dbt_progress import Dbt
@@ -23,8 +22,20 @@ def write_docs_site(dbt: Dbt, connection: Connection) -> Path:
     SITE.mkdir(exist_ok=True)
     stamp.unlink(missing_ok=True)
     dbt.write_docs()
-    shutil.copyfile(REPOSITORY / "target" / "static_index.html", page)
+    page.write_text(static_page(REPOSITORY / "target"), encoding="utf-8")
     stamp.write_text(fingerprint)
+    return page
+
+
+def static_page(target: Path) -> str:
+    """dbt's page of a target folder, in which comments that the database has on its tables cannot be markup.
+
+    dbt puts its JSON files into a script as they are, where `</script>` in a text ends the script.
+    """
+    page = (target / "static_index.html").read_text(encoding="utf-8")
+    for name in ("manifest.json", "catalog.json"):
+        data = (target / name).read_text(encoding="utf-8")
+        page = page.replace(data, data.replace("<", "\\u003c"))
     return page
 
 
