@@ -636,7 +636,7 @@ def test_one_alert_for_each_change_of_state(tiny: Project, receiver: Receiver):
         assert result.returncode == expected, result.stdout
         return result.stdout
 
-    tiny.write("models/one.sql", "select 1 as id, '{{ env_var(\"ALERT_WEBHOOK_URL\", \"\") }}' as url")
+    tiny.write("models/one.sql", 'select 1 as id, \'{{ env_var("ALERT_WEBHOOK_URL", "") }}\' as url')
     run(0)
     assert receiver.texts == []
     assert query(tiny.dsn, "select url from analytics.one") == [("",)]

@@ -101,9 +101,11 @@ def tenants(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def _known_of_others(doors: Doors, user: str) -> frozenset[str]:
     columns = "id::text, campaign_id::text, user_id::text, phone, email, best_email"
     mine, theirs = set(), set()
-    for statement in (f"select user_id = '{user}', {columns} from analytics.enhanced_leads",
-                      f"select user_id = '{user}', campaign_id::text, user_id::text from analytics.campaign_analytics",
-                      f"select user_id = '{user}', id::text, campaign_id::text from analytics.api_cost_tracking"):
+    for statement in (
+        f"select user_id = '{user}', {columns} from analytics.enhanced_leads",
+        f"select user_id = '{user}', campaign_id::text, user_id::text from analytics.campaign_analytics",
+        f"select user_id = '{user}', id::text, campaign_id::text from analytics.api_cost_tracking",
+    ):
         for is_mine, *values in query(doors.dsn, statement):
             (mine if is_mine else theirs).update(value for value in values if value)
     assert len(theirs - mine) > 100
@@ -297,8 +299,11 @@ STATEMENTS = {
     "leaky operator while planning": [
         f"explain select * from {view} where {column} operator(own.{operator}) 'x'"
         for view, column in (
-            (LEADS, "phone"), (LEADS, "business_name"), (CAMPAIGNS, "campaign_name"),
-            ("analytics_tenant.api_cost_tracking", "endpoint"), ("analytics_tenant.data_quality_issues", "record_id"),
+            (LEADS, "phone"),
+            (LEADS, "business_name"),
+            (CAMPAIGNS, "campaign_name"),
+            ("analytics_tenant.api_cost_tracking", "endpoint"),
+            ("analytics_tenant.data_quality_issues", "record_id"),
         )
         for operator in ("<<<", "===")
     ],
