@@ -47,7 +47,7 @@ def declared_tables(manifest: Manifest) -> dict[str, SourceTable]:
             (table,) = re.findall(r"source\('app', '(\w+)'\)", test.kwargs["model"])
             parents[table, test.kwargs["column_name"]] = tuple(re.findall(r"'app', '(\w+)'", str(test.kwargs["to"])))
     tables = {}
-    for source in manifest.sources.values():
+    for source in (source for source in manifest.sources.values() if source.source_name == "app"):
         columns = source.columns
         metas = {name: column.config.meta for name, column in columns.items()}
         tables[source.name] = SourceTable(
