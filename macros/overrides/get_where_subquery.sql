@@ -24,5 +24,5 @@
 
 
 {% macro is_source(relation) %}
-    {{ return(execute and relation.schema == var('source_schema')) }}
+    {{ return(execute and name_in_database(relation.schema) == var('source_schema')) }}
 {% endmacro %}

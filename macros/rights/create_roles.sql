@@ -47,7 +47,7 @@
             from pg_class
             where
                 relowner = roles.oid
-                and relnamespace = to_regnamespace(quote_ident({{ sql_text(var('source_schema')) }}))
+                and relnamespace = to_regnamespace(quote_ident({{ literal(var('source_schema')) }}))
         )
         from pg_roles as roles
         where rolname in ({{ sql_texts([var('transformer_role'), var('reporter_role')]) }})
@@ -74,13 +74,13 @@
         {% do names.append('xmin') if node.name in tracked %}
         {% do names.extend(['ctid', 'tableoid']) %}
         {% for name in names %}
-            {% do declared.append('(' ~ sql_text(node.identifier) ~ ', ' ~ sql_text(name) ~ ')') %}
+            {% do declared.append('(' ~ literal(node.identifier) ~ ', ' ~ literal(name) ~ ')') %}
         {% endfor %}
     {% endfor %}
     select c.oid as table_oid, a.attnum, a.attname, format('%I.%I', n.nspname, c.relname) as table_name
     from (values {{ declared | join(', ') }}) as declared (table_name, column_name)
     inner join pg_class as c on declared.table_name = c.relname and c.relkind in ('r', 'p', 'v', 'm', 'f')
-    inner join pg_namespace as n on c.relnamespace = n.oid and n.nspname = {{ sql_text(var('source_schema')) }}
+    inner join pg_namespace as n on c.relnamespace = n.oid and n.nspname = {{ literal(var('source_schema')) }}
     inner join pg_attribute as a
         on c.oid = a.attrelid and declared.column_name = a.attname and not a.attisdropped
         and (a.attnum > 0 or c.relkind in ('r', 'p'))
@@ -100,7 +100,7 @@
     roles as (
         select
             named.rolname, named.is_transformer, pg_roles.oid, quote_ident(named.rolname) as role
-        from (values ({{ sql_text(transformer) }}, true), ({{ sql_text(reporter) }}, false)) as named (rolname, is_transformer)
+        from (values ({{ literal(transformer) }}, true), ({{ literal(reporter) }}, false)) as named (rolname, is_transformer)
         left join pg_roles on named.rolname = pg_roles.rolname
     ),
 
@@ -136,7 +136,7 @@
         select roles.role, c.oid, c.relkind, format('%I.%I', n.nspname, c.relname) as table_name
         from roles
         inner join pg_class as c
-            on c.relnamespace = to_regnamespace(quote_ident({{ sql_text(var('source_schema')) }}))
+            on c.relnamespace = to_regnamespace(quote_ident({{ literal(var('source_schema')) }}))
         inner join pg_namespace as n on c.relnamespace = n.oid
         where exists (select from aclexplode(c.relacl) where grantee = roles.oid)
     ),
@@ -151,7 +151,7 @@
             ) as is_wanted
         from roles
         inner join pg_class as c
-            on c.relnamespace = to_regnamespace(quote_ident({{ sql_text(var('source_schema')) }}))
+            on c.relnamespace = to_regnamespace(quote_ident({{ literal(var('source_schema')) }}))
         inner join pg_namespace as n on c.relnamespace = n.oid
         inner join pg_attribute as a on c.oid = a.attrelid
         cross join aclexplode(a.attacl) as held
@@ -223,7 +223,7 @@
         select 9, '', format('grant usage on schema %I to %s', nspname, role)
         from pg_namespace, transformer
         where
-            nspname = {{ sql_text(var('source_schema')) }}
+            nspname = {{ literal(var('source_schema')) }}
             and not exists (
                 select from aclexplode(coalesce(nspacl, acldefault('n', nspowner)))
                 where privilege_type = 'USAGE' and grantee in (0, transformer.oid)
@@ -252,7 +252,7 @@
         select 11, '', format('grant usage on schema %s to %s', schemas.name, roles.role)
         from output_schemas as schemas, roles
         where
-            schemas.nspname = {{ sql_text(target.schema) }} and not roles.is_transformer
+            schemas.nspname = {{ literal(target.schema) }} and not roles.is_transformer
             and (schemas.oid is null or not exists (
                 select
                 from pg_namespace
@@ -266,7 +266,7 @@
         cross join pg_class as c
         inner join pg_namespace as n on c.relnamespace = n.oid
         where
-            n.nspname = {{ sql_text(target.schema) }} and not roles.is_transformer and c.relkind in ('v', 'r', 'p', 'm')
+            n.nspname = {{ literal(target.schema) }} and not roles.is_transformer and c.relkind in ('v', 'r', 'p', 'm')
             and not exists (select from aclexplode(c.relacl) where grantee = roles.oid and privilege_type = 'SELECT')
 
         union all
@@ -299,8 +299,8 @@
 
 {# What the statements cannot, or should not, mend: one text a row. #}
 {% macro roles_notes() %}
-    {% set reporter = sql_text(var('reporter_role')) %}
-    {% set schema = sql_text(var('source_schema')) %}
+    {% set reporter = literal(var('reporter_role')) %}
+    {% set schema = literal(var('source_schema')) %}
     with wanted_columns as (
         {{ columns_to_read() }}
     ),
@@ -363,7 +363,7 @@
             from roles
             inner join tables
                 on
-                    (is_reporter and tables.nspname <> {{ sql_text(target.schema) }})
+                    (is_reporter and tables.nspname <> {{ literal(target.schema) }})
                     or (not is_reporter and tables.nspname not in ({{ sql_texts(output_schemas()) }}))
             where
                 case

@@ -32,8 +32,8 @@
         select
             oid,
             rolname,
-            rolname = {{ sql_text(var('reporter_role')) }} as is_reporter,
-            rolname = {{ sql_text(var('tenant_role')) }} and {{ var('tenant_mode') }} as is_tenant
+            rolname = {{ literal(var('reporter_role')) }} as is_reporter,
+            rolname = {{ literal(var('tenant_role')) }} and {{ var('tenant_mode') }} as is_tenant
         from pg_roles
         where rolname in ({{ sql_texts([var('reporter_role'), var('tenant_role')] + var('closed_roles')) }})
     ),
@@ -65,7 +65,7 @@
         where
             relkind in ('r', 'p', 'v', 'm', 'f', 'S')
             {%- if relation is not none %}
-            and relname = {{ sql_text(relation.identifier) }}
+            and relname = {{ literal(relation.identifier) }}
             {%- endif %}
     ),
 
@@ -80,11 +80,11 @@
             ) as held,
             case
                 when
-                    roles.is_reporter and objects.schema_name = {{ sql_text(target.schema) }}
+                    roles.is_reporter and objects.schema_name = {{ literal(target.schema) }}
                     and objects.kind in ('schema', 'table')
                     then array[objects.privilege]
                 when
-                    roles.is_tenant and objects.schema_name = {{ sql_text(tenant_schema()) }}
+                    roles.is_tenant and objects.schema_name = {{ literal(tenant_schema()) }}
                     and objects.kind in ('schema', 'table')
                     then array[objects.privilege]
                 when
@@ -143,7 +143,7 @@
 {% macro readers_of(relation) %}
     {% set role = {target.schema: var('reporter_role'), tenant_schema(): var('tenant_role')}.get(relation.schema) %}
     {% if relation.schema == tenant_schema() and not var('tenant_mode') %}{{ return([]) }}{% endif %}
-    {{ return(run_query('select rolname from pg_roles where rolname = ' ~ sql_text(role or '')).columns[0].values() | list) }}
+    {{ return(run_query('select rolname from pg_roles where rolname = ' ~ literal(role or '')).columns[0].values() | list) }}
 {% endmacro %}
 
 

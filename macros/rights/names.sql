@@ -1,12 +1,6 @@
-{# A value as SQL text, whatever is in it. #}
-{% macro sql_text(value) -%}
-    {{ dbt.string_literal(dbt.escape_single_quotes(value)) }}
-{%- endmacro %}
-
-
 {# Values as a list for `in (…)`. #}
 {% macro sql_texts(values) -%}
-    {%- for value in values %}{{ sql_text(value) }}{{ ', ' if not loop.last }}{% endfor -%}
+    {%- for value in values %}{{ literal(value) }}{{ ', ' if not loop.last }}{% endfor -%}
 {%- endmacro %}
 
 

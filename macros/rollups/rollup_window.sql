@@ -13,7 +13,8 @@
   - A rollup whose definition has changed (its SQL, a variable, a seed, a column of the source) is built in full.
 
   None stands for a full build. Else a dictionary: `ranges` (pairs of times) to write, `reading` to read for that, the
-  `hours` in the reporting time zone that they touch (pairs of date and hour), and `has_untimed`, whether rows without a time are among them.
+  `hours` in the reporting time zone that they touch (pairs of date and hour), and `has_untimed`, whether rows without a
+  time are among them.
 #}
 {% macro rollup_window() %}
     {% do ref('int_source_changes') %}{# where dbt looks for what a model depends on #}

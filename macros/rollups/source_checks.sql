@@ -56,8 +56,7 @@
 {% macro source_activity(tables) %}
     {% set names = [] %}
     {% for table in tables if source_columns(table) %}
-        {% set declared = declared_source(table) %}
-        {% do names.append("to_regclass('" ~ adapter.quote(declared.schema) ~ '.' ~ adapter.quote(declared.identifier) ~ "')") %}
+        {% do names.append('to_regclass(' ~ literal(quoted_source(table)) ~ ')') %}
     {% endfor %}
     {% if not names %}{{ return('0 none') }}{% endif %}
     {% set query %}

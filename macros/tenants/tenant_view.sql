@@ -34,7 +34,7 @@
 {% macro postgres__drop_tenant_views() %}
     {% set views = run_query(
         "select oid::regclass::text from pg_class where relkind = 'v' and pg_has_role(relowner, 'usage')"
-        " and relnamespace = to_regnamespace(" ~ sql_text(adapter.quote(tenant_schema())) ~ ")"
+        " and relnamespace = to_regnamespace(" ~ literal(adapter.quote(tenant_schema())) ~ ")"
     ).columns[0].values() | list %}
     {% if views %}
         {% call statement('drop_tenant_views') %}

@@ -146,6 +146,14 @@ def assert_same_marts(actual: dict[str, list[tuple]], expected: dict[str, list[t
         assert actual[mart] == rows, f"{mart} differs"
 
 
+def forget_rollups(dsn: str) -> None:
+    """Take away what stands on rollups, and how far they have come, so that the next run begins anew."""
+    execute(
+        dsn,
+        "drop schema if exists analytics_intermediate, analytics cascade; truncate analytics_staging.rollup_state",
+    )
+
+
 def environment_of(dsn: str) -> dict[str, str]:
     """The libpq variables for a connection string of this module's fixtures."""
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}

@@ -13,6 +13,7 @@ import yaml
 from conftest import (
     REPOSITORY,
     build,
+    describe_failures,
     drop_database,
     environment_of,
     execute,
@@ -149,18 +150,32 @@ def test_setting_is_a_value(database: str, tmp_path: Path, variable: str, capfd:
     assert "1337" not in "".join(capfd.readouterr()) + str(result.exception)
 
 
-def test_database_and_user_of_an_odd_name(server: Server, database: str, tmp_path: Path) -> None:
-    """Names that exist, so that a run gets as far as using them."""
-    name, user = f"o'dd \"{DROP}", f"u'ser \"{DROP}; --"
+def test_schema_and_user_of_an_odd_name(server: Server, tmp_path: Path) -> None:
+    user, schema = f"u'ser \"{DROP}; --", f's\'chema ""{DROP}; --'
+    names = {"user": sql.Identifier(user), "schema": sql.Identifier(schema)}
+    with new_database(server) as dsn:
+        generate(dsn, "hybrid", api_calls=1_000)
+        execute(dsn, sql.SQL("alter schema public rename to {schema}; create schema public").format(**names))
+        execute(dsn, "create table bystander as select 1 as a")
+        execute(dsn, sql.SQL("create role {user} superuser login password 'x'").format(**names))
+        try:
+            environment = {**environment_of(dsn), "PGUSER": user, "PGPASSWORD": "x"}
+            options = ["--exclude-resource-type", "unit_test", "--target-path", str(tmp_path)]
+            built = run_dbt(["build", *options, "--vars", json.dumps({"source_schema": schema})], environment)
+            assert built.success, describe_failures(built)
+            assert query(dsn, "select count(*) > 0 from analytics.lead_qualification_metrics") == [(True,)]
+            assert query(dsn, "select a from bystander") == [(1,)]
+        finally:
+            execute(dsn, sql.SQL("drop owned by {user} cascade; drop role {user}").format(**names))
+
+
+def test_database_of_an_odd_name(server: Server, tmp_path: Path) -> None:
+    """dbt itself cannot work in one with quotation marks in its name; that must end in an error, not in damage."""
+    name = f"o'dd \"{DROP}"
     embedded_postgres.ensure_database(server, name)
-    with psycopg2.connect(server.dsn(name)) as connection, connection.cursor() as cursor:
-        cursor.execute("create table public.bystander as select 1 as a")
-        cursor.execute(sql.SQL("create role {} superuser login password 'x'").format(sql.Identifier(user)))
     try:
-        generate(server.dsn(name), "current", api_calls=1_000)
-        environment = {**environment_of(server.dsn(name)), "PGUSER": user, "PGPASSWORD": "x"}
-        run_dbt(["build", "--exclude-resource-type", "unit_test", "--target-path", str(tmp_path)], environment)
+        execute(server.dsn(name), "create table public.bystander as select 1 as a")
+        run_dbt(["build", "--target-path", str(tmp_path)], environment_of(server.dsn(name)))
         assert query(server.dsn(name), "select a from bystander") == [(1,)]
     finally:
         drop_database(server, name)
-        execute(server.dsn("postgres"), sql.SQL("drop role {}").format(sql.Identifier(user)))

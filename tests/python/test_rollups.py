@@ -13,6 +13,7 @@ from conftest import (
     describe_failures,
     environment_of,
     execute,
+    forget_rollups,
     mart_rows,
     new_database,
     query,
@@ -88,11 +89,7 @@ class Project:
         """Leave nothing but the campaigns, and let the watermark move back."""
         execute(self.dsn, CLEAR + CAMPAIGN_ROWS)
         if query(self.dsn, "select to_regclass('analytics_staging.rollup_state') is not null")[0][0]:
-            execute(
-                self.dsn,
-                "drop schema if exists analytics_intermediate, analytics cascade;"
-                " truncate analytics_staging.rollup_state",
-            )
+            forget_rollups(self.dsn)
 
     def run(self, *arguments: str, settle_seconds: int = 0, **variables: object) -> None:
         """Build all but the tests."""

@@ -41,15 +41,15 @@ SCHEDULE = REPOSITORY / "scripts" / "schedule"
 WORKFLOW = REPOSITORY / ".github" / "workflows" / "scheduled.yml"
 AT_ONCE = ("--pause", "0")
 # A project in which nothing is slow: the mechanism is the same, whatever is built.
-TINY_PROJECT = """
-name: leadgen_analytics
-version: "1.0.0"
-profile: leadgen_analytics
-test-paths: ["tests/dbt"]
-flags: {send_anonymous_usage_stats: false}
-vars: {clock_skew_tolerance_minutes: 5}
-on-run-start: ["{{ create_functions() }}", "{{ create_run_log() }}"]
-"""
+TINY_PROJECT = {
+    "name": "leadgen_analytics",
+    "version": "1.0.0",
+    "profile": "leadgen_analytics",
+    "test-paths": ["tests/dbt"],
+    "flags": {"send_anonymous_usage_stats": False},
+    "vars": yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text(encoding="utf-8"))["vars"],
+    "on-run-start": ["{{ create_functions() }}", "{{ create_run_log() }}"],
+}
 CANARY = "canary-Zq7xV3secretW9"
 
 
@@ -134,7 +134,7 @@ def tiny_clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
         shutil.rmtree(clone.folder / folder)
     for test in (clone.folder / "tests" / "dbt").glob("*.*"):
         test.unlink()
-    (clone.folder / "dbt_project.yml").write_text(TINY_PROJECT)
+    (clone.folder / "dbt_project.yml").write_text(yaml.safe_dump(TINY_PROJECT), encoding="utf-8")
     (clone.folder / "selectors.yml").unlink()
     clone.run("scripts/setup").check_returncode()  # makes profiles.yml
     return clone
