@@ -40,7 +40,9 @@ STATIC_CHECKS = (
     Check("sqlfluff", ["sqlfluff", "lint", "--processes", "2", "models", "tests/dbt"]),
     Check("dbt-bouncer", ["dbt-bouncer", "run", "--show-all-failures"]),
 )
-PYTEST = Check("pytest", ["pytest", "-q", "--durations=10"], is_shown=True)
+# Tests that share servers and databases stay together (conftest.py). Beyond four, servers get in each other's way.
+IN_PARALLEL = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup"]
+PYTEST = Check("pytest", ["pytest", "-q", "--durations=10", *IN_PARALLEL], is_shown=True)
 
 
 def main() -> int:

@@ -64,7 +64,8 @@
                 select tstzrange(own.watermark, upstream.watermark)
                 from own
                 cross join upstream
-                where own.watermark < upstream.watermark
+                -- a rollup that is never built in full has no watermark when the state has been lost: all blocks are changed then
+                where own.watermark < upstream.watermark and own.watermark > '-infinity'
             ) as changed
         ),
 

@@ -70,10 +70,10 @@
 {% endmacro %}
 
 
-{# Stops the run with the first of these sentences, if there is one. #}
+{# Stops the run with these sentences, if there are any. #}
 {% macro refuse(problems) %}
     {% if problems %}
-        {% do exceptions.raise_compiler_error('Source check failed: ' ~ problems[0]) %}
+        {% do exceptions.raise_compiler_error('Source check failed: ' ~ problems | join(' ')) %}
     {% endif %}
 {% endmacro %}
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ SAMPLE_API_CALLS = 8_000
 SAMPLE_SEED = 1
 MARTS = sorted(path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql"))
 EVERYTHING = ("--selector", "everything")
+PARSED_FOR = "parsed_for_any_database"
 POSTGRES_15_BIN_DIRS = (
     Path("/usr/lib/postgresql/15/bin"),
     Path("/usr/pgsql-15/bin"),
@@ -49,13 +53,33 @@ class ShapeDatabase:
     target_path: Path
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process of several have all the tests of a file, or all of those on shape_database."""
+    for item in items:
+        group = "shape_database" if "shape_database" in getattr(item, "fixturenames", ()) else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """Gives the running server of a kind. Each is started once, when it is first asked for."""
+    data_dirs = []
+
+    @cache
+    def running(kind: str) -> Server:
+        data_dirs.append(tmp_path_factory.mktemp(kind))
+        bin_dir = _postgres_15_bin_dir() if kind == "postgres15" else None
+        return embedded_postgres.start(data_dirs[-1], bin_dir, durable=False)
+
+    yield running
+    for data_dir in data_dirs:
+        embedded_postgres.stop(data_dir)
+
+
 @pytest.fixture(scope="session", params=["embedded", "postgres15"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Server:
     """A running server; what needs one runs on the newest PostgreSQL and on the oldest that Supabase has."""
-    data_dir = tmp_path_factory.mktemp(request.param)
-    bin_dir = _postgres_15_bin_dir() if request.param == "postgres15" else None
-    yield embedded_postgres.start(data_dir, bin_dir, durable=False)
-    embedded_postgres.stop(data_dir)
+    return servers(request.param)
 
 
 @contextmanager
@@ -74,22 +98,31 @@ def empty_database(server: Server) -> Iterator[str]:
         yield dsn
 
 
-@pytest.fixture(scope="session", params=SHAPES)
-def shape_database(
-    request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> ShapeDatabase:
-    """A sample database of each shape, built on by dbt without an error. Shared: tests must not write to it."""
+@pytest.fixture(scope="session")
+def shape_databases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Server, str], ShapeDatabase]:
+    """Gives the sample database of a shape on a server. Each is built once, when it is first asked for."""
     from generate_sample_data import generate
 
-    shape = request.param
-    embedded_postgres.ensure_database(server, shape)
-    truth = generate(server.dsn(shape), shape, api_calls=SAMPLE_API_CALLS, seed=SAMPLE_SEED)
-    target_path = tmp_path_factory.mktemp(f"target_{shape}")
-    environment = server.environment(shape)
-    log = ["--log-path", str(target_path), "--log-level-file", "debug"]
-    result = run_dbt(["build", *EVERYTHING, "--target-path", str(target_path), *log], environment)
-    assert result.success, describe_failures(result)
-    return ShapeDatabase(server.dsn(shape), shape, truth, environment, target_path)
+    @cache
+    def built(server: Server, shape: str) -> ShapeDatabase:
+        embedded_postgres.ensure_database(server, shape)
+        truth = generate(server.dsn(shape), shape, api_calls=SAMPLE_API_CALLS, seed=SAMPLE_SEED)
+        target_path = tmp_path_factory.mktemp(f"target_{shape}")
+        environment = server.environment(shape)
+        log = ["--log-path", str(target_path), "--log-level-file", "debug"]
+        result = run_dbt(["build", *EVERYTHING, "--target-path", str(target_path), *log], environment)
+        assert result.success, describe_failures(result)
+        return ShapeDatabase(server.dsn(shape), shape, truth, environment, target_path)
+
+    return built
+
+
+@pytest.fixture(scope="session", params=SHAPES)
+def shape_database(
+    request: pytest.FixtureRequest, server: Server, shape_databases: Callable[[Server, str], ShapeDatabase]
+) -> ShapeDatabase:
+    """A sample database of each shape, built on by dbt without an error. Shared: tests must not write to it."""
+    return shape_databases(server, request.param)
 
 
 def run_dbt(
@@ -97,9 +130,12 @@ def run_dbt(
 ) -> dbtRunnerResult:
     """Run a dbt command of a project in this process, reaching the database that `environment` names.
 
-    `manifest` is what parsing the same project with the same variables gave before. Without `--target-path` among the
-    arguments the artifacts go to the repository's target/. No log is written unless they have a `--log-level-file`.
+    `manifest` is what parsing the same project with the same variables gave before; the repository is parsed once for
+    each set of variables. Without `--target-path` among the arguments the artifacts go to the repository's target/. No
+    log is written unless they have a `--log-level-file`.
     """
+    if manifest is None and project == REPOSITORY and arguments[0] in ("build", "run", "run-operation"):
+        manifest = _parsed_before(arguments, environment)
     places = ["--project-dir", str(project)]
     if "--profiles-dir" not in arguments:
         places += ["--profiles-dir", str(REPOSITORY / "profiles")]
@@ -108,6 +144,36 @@ def run_dbt(
         output += ["--log-level-file", "none"]
     with libpq_environment(environment):
         return dbtRunner(manifest).invoke([*arguments, *places, *output])
+
+
+def _parsed_before(arguments: list[str], environment: dict[str, str]) -> Manifest | None:
+    """The repository's manifest for a database; None if the run had better parse. That takes most of a short run."""
+    if "--profiles-dir" in arguments or not environment.get("PGDATABASE", "").isidentifier():
+        return None
+    variables = arguments[arguments.index("--vars") + 1] if "--vars" in arguments else "{}"
+    pickled = _parse(variables)
+    if pickled is None:
+        return None
+    manifest = Manifest(**pickle.loads(pickled))
+    for node in (*manifest.nodes.values(), *manifest.sources.values()):
+        if node.database == PARSED_FOR:
+            node.database = environment["PGDATABASE"]
+            if node.relation_name:
+                node.relation_name = node.relation_name.replace(f'"{PARSED_FOR}"', f'"{node.database}"', 1)
+    return manifest
+
+
+@lru_cache(maxsize=8)
+def _parse(variables: str) -> bytes | None:
+    """What the manifest has in it with these variables; None if dbt cannot parse, which the run itself then says."""
+    with tempfile.TemporaryDirectory() as target_path:
+        nowhere = {"PGHOST": "127.0.0.1", "PGPORT": "1", "PGUSER": "x", "PGPASSWORD": "x", "PGDATABASE": PARSED_FOR}
+        result = run_dbt(["parse", "--vars", variables, "--target-path", target_path], nowhere)
+    if not result.success:
+        return None
+    # a manifest as a whole is not what it was after pickling: dbt leaves some of its fields out
+    names = [field.name for field in fields(Manifest) if not field.name.startswith("_")]
+    return pickle.dumps({name: getattr(result.result, name) for name in names})
 
 
 def build(dsn: str, target_path: Path, *arguments: str, **variables: Any) -> None:
@@ -143,15 +209,9 @@ def mart_rows(dsn: str) -> dict[str, list[tuple]]:
 def assert_same_marts(actual: dict[str, list[tuple]], expected: dict[str, list[tuple]]) -> None:
     assert actual.keys() == expected.keys()
     for mart, rows in expected.items():
-        assert actual[mart] == rows, f"{mart} differs"
-
-
-def forget_rollups(dsn: str) -> None:
-    """Take away what stands on rollups, and how far they have come, so that the next run begins anew."""
-    execute(
-        dsn,
-        "drop schema if exists analytics_intermediate, analytics cascade; truncate analytics_staging.rollup_state",
-    )
+        if actual[mart] != rows:
+            found, missed = sorted(set(actual[mart]) - set(rows)), sorted(set(rows) - set(actual[mart]))
+            pytest.fail(f"{mart} differs: {len(found)} rows such as {found[:2]} instead of {len(missed)}: {missed[:2]}")
 
 
 def environment_of(dsn: str) -> dict[str, str]:

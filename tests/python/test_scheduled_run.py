@@ -565,12 +565,12 @@ def test_a_project_that_dbt_cannot_read_is_recorded(tiny: Project):
 
 
 def test_a_hook_that_fails_is_recorded(tiny: Project):
-    hook = '["{{ create_run_log() }}", "select 1 / 0"]'
-    tiny.write("dbt_project.yml", re.sub(r"on-run-start: .*", f"on-run-start: {hook}", TINY_PROJECT))
+    hooks = {"on-run-start": ["{{ create_run_log() }}", "select 1 / 0"]}
+    tiny.write("dbt_project.yml", yaml.safe_dump({**TINY_PROJECT, **hooks}))
     try:
         result = tiny.run()
     finally:
-        tiny.write("dbt_project.yml", TINY_PROJECT)
+        tiny.write("dbt_project.yml", yaml.safe_dump(TINY_PROJECT))
     assert result.returncode == 1
     assert "division by zero" in result.stdout.splitlines()[-1]
     assert tiny.ends() == ["failed"]
