@@ -38,6 +38,7 @@ li {{ margin: .6em 0; }}
 NAVIGATION_STYLE = """
 .boards-navigation { font: 13px/1.5 'Inter Variable', system-ui, sans-serif; padding: 16px 36px 0; }
 .boards-navigation a { color: #27477d; margin-right: 20px; }
+.boards-title { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .boards-navigation a[aria-current] { color: #222; font-weight: 600; text-decoration: none; }
 @media print { .boards-navigation { display: none; } @page { size: A3 landscape; margin: 10mm; } }
 """
@@ -98,6 +99,8 @@ def _with_navigation(page: str, current: str) -> str:
         for name, title in titles().items()
     )
     navigation = f'<nav class="boards-navigation" aria-label="Boards">{links}</nav>'
+    heading = f'<h1 class="boards-title">{html.escape(titles()[current])}</h1>'  # the visible one is drawn
+    page = page.replace('<div class="dbt-charts-wrapper">', f'<div class="dbt-charts-wrapper" role="main">{heading}', 1)
     page = page.replace("<html>", '<html lang="en">', 1)
     page = page.replace("</head>", f"<style>{NAVIGATION_STYLE}</style>\n</head>", 1)
     return page.replace("<body>", f"<body>\n{navigation}", 1)

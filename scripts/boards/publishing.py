@@ -17,8 +17,8 @@ KEPT_SECONDS = 3600
 def publish(folder: Path, write: Callable[[Path], object]) -> None:
     """Have `write` fill a new folder beside `folder`, then let `folder` point to it. If that fails, nothing changes.
 
-    A reader sees the old pages or the new ones, never some of each. What was published stays for an hour more, for those
-    who are reading it. Raises UserFacingError if `folder` is something else than such a link.
+    A reader sees the old pages or the new ones, never some of each. What was published stays for an hour more, for
+    those who are reading it. Raises UserFacingError if `folder` is something else than such a link.
     """
     folder = Path(os.path.abspath(folder))
     if folder.exists() and not _is_published(folder):
@@ -29,7 +29,7 @@ def publish(folder: Path, write: Callable[[Path], object]) -> None:
         made = Path(tempfile.mkdtemp(prefix=_prefix(folder), dir=folder.parent))
     except OSError as error:
         raise UserFacingError(
-            f"{folder.parent} cannot be written to ({error.strerror}): name another folder."
+            f"{folder.parent}: {error.strerror}. Name a folder that can be written."
         ) from error
     try:
         write(made)
