@@ -28,9 +28,7 @@ def publish(folder: Path, write: Callable[[Path], object]) -> None:
     try:
         made = Path(tempfile.mkdtemp(prefix=_prefix(folder), dir=folder.parent))
     except OSError as error:
-        raise UserFacingError(
-            f"{folder.parent}: {error.strerror}. Name a folder that can be written."
-        ) from error
+        raise UserFacingError(f"{folder.parent}: {error.strerror}. Name a folder that can be written.") from error
     try:
         write(made)
         made.chmod(0o755)
