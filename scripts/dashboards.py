@@ -61,7 +61,7 @@ def serve(reader: Reader, port: int) -> int:
     with workplace(reader) as place:
         first = next(iter(titles()))
         print(f"Serving the boards at http://127.0.0.1:{port}/{first}/ until Ctrl-C", flush=True)
-        command = place.command("serve", "--host", "127.0.0.1", "--port", str(port), "--no-cache")
+        command = place.server_command("serve", "--host", "127.0.0.1", "--port", str(port), "--no-cache")
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's way to say Ctrl-C
         process = subprocess.Popen(command, cwd=BOARDS, env=place.environment, stdin=subprocess.DEVNULL)
         try:

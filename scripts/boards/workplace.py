@@ -41,7 +41,7 @@ class Workplace:
     def dct(self, *arguments: str) -> subprocess.CompletedProcess:
         """Run dct to its end, its output kept."""
         return subprocess.run(
-            self.command(*arguments),
+            [str(_program("dct")), "--no-workspace-guard", *arguments],
             cwd=BOARDS,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -50,8 +50,9 @@ class Workplace:
             text=True,
         )
 
-    def command(self, *arguments: str) -> list[str]:
-        return [str(_program("dct")), "--no-workspace-guard", *arguments]
+    def server_command(self, *arguments: str) -> list[str]:
+        """The command that serves the boards."""
+        return [sys.executable, str(Path(__file__).with_name("server.py")), "--no-workspace-guard", *arguments]
 
 
 @contextmanager
