@@ -6,6 +6,7 @@ import html
 import os
 from pathlib import Path
 
+import own_database
 import yaml
 from errors import UserFacingError
 
@@ -35,12 +36,16 @@ li {{ margin: .6em 0; }}
 </html>
 """
 
-NAVIGATION_STYLE = """
+STYLE = """
 .boards-navigation { font: 13px/1.5 'Inter Variable', system-ui, sans-serif; padding: 16px 36px 0; }
 .boards-navigation a { color: #27477d; margin-right: 20px; }
 .boards-title { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .boards-navigation a[aria-current] { color: #222; font-weight: 600; text-decoration: none; }
-@media print { .boards-navigation { display: none; } @page { size: A3 landscape; margin: 10mm; } }
+@media print {
+    @page { size: A3 portrait; margin: 10mm; }
+    .boards-navigation { display: none; }
+    .dbt-charts-board > svg { width: 100%; height: auto; max-height: 397mm; }
+}
 """
 
 
@@ -58,7 +63,7 @@ def write_boards(output: Path) -> Path | None:
         return None
     print("Drawing the boards", flush=True)
     reader = find_reader(os.environ)
-    if reader.note:
+    if reader.note and own_database.is_named(os.environ):
         print(f"  {reader.note}", flush=True)
     render(output, reader)
     return output / "index.html"
@@ -102,5 +107,5 @@ def _with_navigation(page: str, current: str) -> str:
     heading = f'<h1 class="boards-title">{html.escape(titles()[current])}</h1>'  # the visible one is drawn
     page = page.replace('<div class="dbt-charts-wrapper">', f'<div class="dbt-charts-wrapper" role="main">{heading}', 1)
     page = page.replace("<html>", '<html lang="en">', 1)
-    page = page.replace("</head>", f"<style>{NAVIGATION_STYLE}</style>\n</head>", 1)
+    page = page.replace("</head>", f"<style>{STYLE}</style>\n</head>", 1)
     return page.replace("<body>", f"<body>\n{navigation}", 1)
