@@ -258,7 +258,7 @@ def test_empty_and_large_and_null_heavy_data(server: Server, browser: Browser, t
                 now() - n * interval '1 hour'
             from generate_series(1, 500) as n;
             insert into businesses (id, campaign_id, created_at)
-            select gen_random_uuid(), id, created_at from campaigns;
+            select gen_random_uuid(), id, now() from campaigns;
             """,
         )
         render(tmp_path / "many", reader)
@@ -269,6 +269,7 @@ def test_empty_and_large_and_null_heavy_data(server: Server, browser: Browser, t
                 assert seen.page.evaluate("document.documentElement.scrollWidth") == 1400
             seen.page.goto((tmp_path / "many" / "campaigns.html").as_uri())
             assert number_in(seen.text_of("k_campaigns"))[0] == 500
+            assert number_in(seen.text_of("k_leads"))[0] == 500
             assert "1–20 / 500" in seen.text_of("campaigns")
             assert "(no name)" in seen.text_of("campaigns")
 
