@@ -72,7 +72,7 @@ def check(variables: Mapping[str, str]) -> dict[str, str]:
         if problem:
             raise UserFacingError(problem)
         resolved = spelled_out(connection, variables)
-    return {**resolved, **_without_jit(resolved)}
+    return {**resolved, **without_jit(resolved)}
 
 
 def connect(variables: Mapping[str, str]) -> Connection:
@@ -98,7 +98,7 @@ def spelled_out(connection: Connection, variables: Mapping[str, str]) -> dict[st
     return resolved
 
 
-def _without_jit(variables: Mapping[str, str]) -> dict[str, str]:
+def without_jit(variables: Mapping[str, str]) -> dict[str, str]:
     """The variable that turns JIT off, which takes longer to compile a view over views than the view takes to run.
 
     Empty if the server does not take options at the start of a session: some connection poolers refuse them.

@@ -1,0 +1,111 @@
+"""Write the boards as static pages that open from disk: one file each, and index.html with links to them."""
+
+from __future__ import annotations
+
+import html
+import os
+from pathlib import Path
+
+import own_database
+import yaml
+from errors import UserFacingError
+
+from boards.reader import Reader, find_reader
+from boards.workplace import board_files, is_installed, workplace
+
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Boards</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 40em; margin: 3em auto; padding: 0 1em; }}
+a {{ color: #27477d; }}
+li {{ margin: .6em 0; }}
+</style>
+</head>
+<body>
+<main>
+<h1>Boards</h1>
+<ul>
+{links}
+</ul>
+</main>
+</body>
+</html>
+"""
+
+STYLE = """
+.boards-navigation { font: 13px/1.5 'Inter Variable', system-ui, sans-serif; padding: 16px 36px 0; }
+.boards-navigation a { color: #27477d; margin-right: 20px; }
+.boards-title { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.boards-navigation a[aria-current] { color: #222; font-weight: 600; text-decoration: none; }
+@media print {
+    @page { size: A3 portrait; margin: 10mm; }
+    .boards-navigation { display: none; }
+    .dbt-charts-board > svg { width: 100%; height: auto; max-height: 397mm; }
+}
+"""
+
+
+def titles() -> dict[str, str]:
+    """Each board's title, with the question it answers, by the board's name."""
+    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))["title"] for path in board_files()}
+
+
+def write_boards(output: Path) -> Path | None:
+    """For ./scripts/run: render from the database of the environment, else of the embedded server.
+
+    Returns index.html; None if the packages of the boards are not there. Raises UserFacingError.
+    """
+    if not is_installed():
+        return None
+    print("Drawing the boards", flush=True)
+    reader = find_reader(os.environ)
+    if reader.note and own_database.is_named(os.environ):
+        print(f"  {reader.note}", flush=True)
+    render(output, reader)
+    return output / "index.html"
+
+
+def render(output: Path, reader: Reader) -> list[Path]:
+    """Write <board>.html for each board, and index.html, into `output`; returns the boards' pages.
+
+    Raises UserFacingError, with what dct says, if a chart cannot be drawn.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    with workplace(reader) as place:
+        rendered = place.folder / "pages"
+        files = [str(path) for path in board_files()]
+        result = place.dct(
+            "render", *files, "--format", "html", "--no-cache", "--no-warnings", "-o", f"{rendered}/{{stem}}.html"
+        )
+        if result.returncode:
+            raise UserFacingError(f"The boards could not be drawn:\n{result.stdout.strip()}")
+        pages = []
+        for name in titles():
+            page = (rendered / f"{name}.html").read_text(encoding="utf-8")
+            pages.append(output / f"{name}.html")
+            pages[-1].write_text(_with_navigation(page, name), encoding="utf-8")
+    _write_index(output)
+    return pages
+
+
+def _write_index(output: Path) -> None:
+    links = "\n".join(f'<li><a href="{name}.html">{html.escape(title)}</a></li>' for name, title in titles().items())
+    (output / "index.html").write_text(INDEX.format(links=links), encoding="utf-8")
+
+
+def _with_navigation(page: str, current: str) -> str:
+    """dct's page with its language, links to the other boards, and a paper size that a board fits on."""
+    links = "".join(
+        f'<a href="{name}.html"{" aria-current=page" if name == current else ""}>{html.escape(title.split(":")[0])}</a>'
+        for name, title in titles().items()
+    )
+    navigation = f'<nav class="boards-navigation" aria-label="Boards">{links}</nav>'
+    heading = f'<h1 class="boards-title">{html.escape(titles()[current])}</h1>'  # the visible one is drawn
+    page = page.replace('<div class="dbt-charts-wrapper">', f'<div class="dbt-charts-wrapper" role="main">{heading}', 1)
+    page = page.replace("<html>", '<html lang="en">', 1)
+    page = page.replace("</head>", f"<style>{STYLE}</style>\n</head>", 1)
+    return page.replace("<body>", f"<body>\n{navigation}", 1)

@@ -1,0 +1,94 @@
+"""Call dct on the boards, in a folder of the call's own with what dct wants to find beside them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded_postgres import REPOSITORY
+from errors import UserFacingError
+
+from boards.reader import Reader
+
+BOARDS = REPOSITORY / "dashboards"
+MISSING = "The boards need the packages of ./scripts/setup --dashboards, and Python 3.11 or newer."
+
+
+def board_files() -> list[Path]:
+    """The boards' files, by name."""
+    return sorted(path for path in (BOARDS / "charts").glob("*.yml") if path.name != "meta.yml")
+
+
+def is_installed() -> bool:
+    """Whether the packages of the boards are there: they are no part of what a scheduled run needs."""
+    return _program("dct").exists()
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """dct's environment, with a folder in which it finds dbt's manifest and leaves its logs."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def dct(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run dct to its end, its output kept."""
+        return subprocess.run(
+            [str(_program("dct")), "--no-workspace-guard", *arguments],
+            cwd=BOARDS,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def server_command(self, *arguments: str) -> list[str]:
+        """The command that serves the boards."""
+        return [sys.executable, str(Path(__file__).with_name("server.py")), "--no-workspace-guard", *arguments]
+
+
+@contextmanager
+def workplace(reader: Reader) -> Iterator[Workplace]:
+    """A workplace that is gone afterwards, so that two calls never meet. Raises UserFacingError."""
+    if not is_installed():
+        raise UserFacingError(MISSING)
+    with tempfile.TemporaryDirectory(prefix="leadgen-boards-") as name:
+        folder = Path(name)
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "DBT_", "DATABASE_URL"))}
+        environment = {
+            **kept,
+            **reader.environment,
+            "DASHBOARDS_ROLE": reader.role,
+            "DBT_PROFILES_DIR": str(BOARDS),
+            "DBT_PROJECT_DIR": str(folder),
+            "DBT_LOG_PATH": str(folder / "logs"),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DO_NOT_TRACK": "1",
+        }
+        shutil.copy(REPOSITORY / "dbt_project.yml", folder)
+        _write_manifest(folder / "target", environment)
+        yield Workplace(folder, environment)
+
+
+def _write_manifest(target: Path, environment: dict[str, str]) -> None:
+    """What says which relation of this database each ref() of a board is."""
+    places = ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY / "profiles")]
+    output = ["--quiet", "--log-level-file", "none", "--target-path", str(target)]
+    # DBT_PROJECT_DIR is dct's folder here.
+    own = {key: value for key, value in environment.items() if not key.startswith("DBT_P")}
+    command = [str(_program("dbt")), "parse", *output, *places]
+    result = subprocess.run(command, env=own, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    if result.returncode:
+        raise UserFacingError(f"dbt cannot read the project: {result.stdout.strip()}")
+
+
+def _program(name: str) -> Path:
+    return Path(sys.executable).with_name(name)

@@ -1,0 +1,303 @@
+"""The boards in a browser: their numbers, their filters, and what they are like without data or with much of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from board_numbers import KPIS, MARKS, TABLES
+from boards.pages import render, titles
+from boards.reader import Reader, find_reader
+from boards.workplace import is_installed, workplace
+from browser import Watched, chromium, number_in, watched
+from clones import SMALLEST_SOURCE, url_of
+from conftest import REPOSITORY, build, environment_of, execute, new_database, query
+from doors import REPORTER, TRANSFORMER, Doors, give_passwords, open_doors
+from embedded_postgres import Server
+from errors import UserFacingError
+from playwright.sync_api import Browser, expect
+
+pytestmark = [
+    pytest.mark.parametrize("server", ["embedded"], indirect=True, scope="session"),
+    pytest.mark.skipif(not is_installed(), reason="the boards need Python 3.11 or newer"),
+]
+BOARDS = sorted(KPIS)
+ROUNDING = 0.5000001
+
+
+@pytest.fixture(scope="module")
+def doors(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    with open_doors(server, tmp_path_factory.mktemp("doors")) as doors:
+        assert doors.create_roles(apply=True)[0]
+        give_passwords(doors, TRANSFORMER, REPORTER)
+        doors.run("build", "--exclude-resource-type", "unit_test", "test", tenant_mode=False)
+        yield doors
+
+
+@pytest.fixture(scope="module")
+def reader(doors: Doors) -> Reader:
+    """Logged in as the reporter itself."""
+    return find_reader(environment_of(doors.of(REPORTER)))
+
+
+@pytest.fixture(scope="module")
+def pages(reader: Reader, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    render(folder, reader)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def seen(browser: Browser) -> Iterator[Watched]:
+    with watched(browser) as seen:
+        yield seen
+
+
+@pytest.fixture(scope="module")
+def live(doors: Doors) -> Iterator[str]:
+    """The address of ./scripts/dashboards serve."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    command = [sys.executable, "scripts/dashboards.py", "serve", "--port", str(port)]
+    environment = {**os.environ, "DATABASE_URL": url_of(doors.of(REPORTER))}
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"{address}/health", timeout=5)
+            break
+        except OSError:
+            assert process.poll() is None
+            time.sleep(0.2)
+    yield address
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_numbers_are_the_marts(board: str, pages: Path, seen: Watched, doors: Doors) -> None:
+    seen.page.goto((pages / f"{board}.html").as_uri())
+    for chart, statement in KPIS[board].items():
+        shown, unit = number_in(seen.text_of(chart))
+        assert abs(shown - float(query(doors.dsn, statement)[0][0])) <= unit * ROUNDING, chart
+    for chart, statement in TABLES[board].items():
+        rows = query(doors.dsn, statement)
+        expected = [[pytest.approx(float(cell)) for cell in row if cell is not None] for row in rows]
+        assert seen.numbers_of_table(chart)[: len(rows)] == expected, chart
+    for chart, statement in MARKS[board].items():
+        measure = yaml.safe_load((REPOSITORY / f"dashboards/charts/{board}.yml").read_text())["charts"][chart]["y"]
+        shown = sorted(seen.numbers_of_marks(chart, measure.replace("_", " ")))
+        expected = sorted(float(value) for (value,) in query(doors.dsn, statement) if value is not None)
+        assert len(shown) == len(expected), chart
+        for (number, unit), value in zip(shown, expected, strict=True):
+            assert abs(number - value) <= unit * ROUNDING, chart
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_page_is_whole_and_keeps_to_itself(board: str, pages: Path, seen: Watched) -> None:
+    seen.page.goto((pages / f"{board}.html").as_uri())
+    drawn = seen.page.evaluate("[...document.querySelectorAll('svg text')].map(text => text.textContent)")
+    assert titles()[board] in [text.strip() for text in drawn]
+    assert not [text for text in drawn if text.strip().endswith("…") and len(text.strip()) > 1]
+    assert seen.page.evaluate("document.documentElement.scrollWidth") == 1400
+    assert (seen.outside, seen.errors) == ([], [])
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_page_is_accessible(board: str, pages: Path, seen: Watched) -> None:
+    seen.page.goto((pages / f"{board}.html").as_uri())
+    violations = Axe().run(seen.page).response["violations"]
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in violations] == []
+    charts = seen.page.evaluate(
+        "[...document.querySelectorAll('[data-chart-id]')].map(chart => chart.getAttribute('aria-label'))"
+    )
+    assert charts and all(charts)
+    # axe passes over text in drawings; an arrow that leads nowhere may be pale
+    pale = seen.page.evaluate(
+        """() => {
+            const light = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(part => part / 255)
+                .map(part => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+                .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
+            return [...document.querySelectorAll('svg text')]
+                .filter(text => text.textContent.trim() && !'‹›'.includes(text.textContent.trim()))
+                .filter(text => 1.05 / (light(getComputedStyle(text).fill) + 0.05) < 4.5)
+                .map(text => text.textContent.trim());
+        }"""
+    )
+    assert pale == []
+
+
+def test_pages_lead_to_each_other(pages: Path, seen: Watched) -> None:
+    seen.page.goto((pages / "index.html").as_uri())
+    assert Axe().run(seen.page).response["violations"] == []
+    seen.page.get_by_role("link", name="Spend").click()
+    seen.page.get_by_role("link", name="Data quality").click()
+    assert seen.page.title() == titles()["data_quality"]
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_board_is_printed_on_one_page(board: str, pages: Path, seen: Watched, tmp_path: Path) -> None:
+    seen.page.goto((pages / f"{board}.html").as_uri())
+    seen.page.pdf(path=tmp_path / "board.pdf", prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type /Page\b", (tmp_path / "board.pdf").read_bytes())) == 1
+    seen.page.emulate_media(media="print")
+    seen.page.set_viewport_size({"width": 1047, "height": 1500})  # A3 without its margins
+    assert seen.page.evaluate("document.documentElement.scrollWidth") == 1047
+    expect(seen.page.get_by_role("navigation")).to_be_hidden()
+
+
+def test_filter_by_mouse(live: str, seen: Watched, doors: Doors) -> None:
+    name, leads = _one_campaign(doors)
+    seen.page.goto(f"{live}/campaigns/")
+    control = seen.page.get_by_role("combobox", name="Campaign")
+    box = control.bounding_box()
+    seen.page.mouse.click(box["x"] + box["width"] - 15, box["y"] + box["height"] / 2)
+    seen.page.get_by_role("option", name=name, exact=True).click()
+    expect(seen.page.locator("[data-chart-id=k_leads]")).to_contain_text(f"{leads:,}")
+    assert (seen.outside, seen.errors) == ([], [])
+
+
+def test_filter_by_keyboard(live: str, seen: Watched, doors: Doors) -> None:
+    (first, spend) = query(
+        doors.dsn, "select api_service, sum(total_cost) from analytics.api_cost_tracking group by 1 order by 1 limit 1"
+    )[0]
+    seen.page.goto(f"{live}/spend/")
+    control = seen.page.get_by_role("combobox", name="Service")
+    control.focus()
+    for key in ("Enter", "ArrowDown", "ArrowDown", "Enter"):  # the first is All
+        seen.page.keyboard.press(key)
+    seen.page.wait_for_url(f"**service={first}*")
+    expect(seen.page.locator("[data-chart-id=k_spend]")).to_contain_text(f"{spend or 0:,.2f}")
+    assert (seen.outside, seen.errors) == ([], [])
+
+
+def test_filter_by_period_and_service(live: str, seen: Watched, doors: Doors) -> None:
+    first, last = _day(doors, 60), _day(doors, 10)
+    condition = f"api_service = 'hunter_io' and date between '{first}' and '{last}'"
+    seen.page.goto(f'{live}/spend/?service=hunter_io&period=["{first}","{last}"]')
+    for chart, column, mart in (
+        ("k_spend", "total_cost", "api_cost_tracking"),
+        ("k_calls", "request_count", "api_cost_tracking"),
+        ("k_variance", "cost_variance", "api_service_breakdown"),
+        ("k_avoided", "double_count_avoided", "api_usage_reconciliation"),
+    ):
+        value = query(doors.dsn, f"select coalesce(sum({column}), 0) from analytics.{mart} where {condition}")[0][0]
+        shown, unit = number_in(seen.text_of(chart))
+        assert abs(shown - float(value)) <= unit * ROUNDING, chart
+
+
+def test_filter_value_is_never_sql(live: str, seen: Watched) -> None:
+    seen.page.goto(f"{live}/campaigns/?campaign=x'%20or%201=1%20--")
+    expect(seen.page.locator("[data-chart-id=k_campaigns]")).to_contain_text("0")
+    expect(seen.page.get_by_text("There is no such campaign.")).to_be_visible()
+
+
+def test_server_answers_this_machine_only(live: str) -> None:
+    port = int(live.rpartition(":")[2])
+    listening = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    hosts = {
+        line.split()[1].split(":")[0] for line in listening.splitlines()[1:] if f":{port:04X} " in line.split("0A")[0]
+    }
+    assert hosts == {"0100007F"}
+
+
+def test_nothing_is_left_in_the_project(pages: Path) -> None:
+    status = subprocess.run(["git", "status", "--short", "dashboards"], cwd=REPOSITORY, capture_output=True, text=True)
+    ignored = subprocess.run(
+        ["git", "ls-files", "--others", "--ignored", "--exclude-standard", "dashboards"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert [line for line in status.stdout.splitlines() if line.startswith("??")] == []
+    assert ignored.stdout == ""
+
+
+def test_empty_and_large_and_null_heavy_data(server: Server, browser: Browser, tmp_path: Path) -> None:
+    with new_database(server) as dsn:
+        execute(dsn, SMALLEST_SOURCE.partition("insert into")[0])
+        build(dsn, tmp_path / "target", "--exclude-resource-type", "test")
+        reader = find_reader(environment_of(dsn))
+        assert "there is none" in (reader.note or "there is none")
+        render(tmp_path / "empty", reader)
+        with watched(browser) as seen:
+            for board in BOARDS:
+                seen.page.goto((tmp_path / "empty" / f"{board}.html").as_uri())
+                assert (seen.outside, seen.errors) == ([], []), board
+                for chart in KPIS[board]:
+                    assert re.match(r"\s*[+−]?\$?(0|0\.00|–)\s", seen.text_of(chart) + " "), (board, chart)
+
+        # Names that are the same, long, missing or markup; no status, and all else NULL.
+        execute(
+            dsn,
+            """
+            insert into campaigns (id, name, created_at)
+            select
+                gen_random_uuid(),
+                case n % 4
+                    when 0 then repeat('Emergency plumbers ', 8) || n when 1 then 'Same' when 2 then '<b>&"'''
+                end,
+                now() - n * interval '1 hour'
+            from generate_series(1, 500) as n;
+            insert into businesses (id, campaign_id, created_at)
+            select gen_random_uuid(), id, now() from campaigns;
+            """,
+        )
+        render(tmp_path / "many", reader)
+        with watched(browser) as seen:
+            for board in BOARDS:
+                seen.page.goto((tmp_path / "many" / f"{board}.html").as_uri())
+                assert (seen.outside, seen.errors) == ([], []), board
+                assert seen.page.evaluate("document.documentElement.scrollWidth") == 1400
+            seen.page.goto((tmp_path / "many" / "campaigns.html").as_uri())
+            assert number_in(seen.text_of("k_campaigns"))[0] == 500
+            assert number_in(seen.text_of("k_leads"))[0] == 500
+            assert "1–20 / 500" in seen.text_of("campaigns")
+            assert "(no name)" in seen.text_of("campaigns")
+
+
+def test_reader_takes_on_the_reporters_rights(doors: Doors) -> None:
+    superuser = find_reader(environment_of(doors.dsn))
+    assert (superuser.role, superuser.note) == (REPORTER, None)
+    with workplace(superuser) as place:
+        asked = place.dct("query", "marts", "select current_user as who")
+        assert REPORTER in asked.stdout, asked.stdout
+        refused = place.dct("query", "marts", "select count(*) from public.campaigns")
+        assert "permission denied" in refused.stdout
+    transformer = find_reader(environment_of(doors.of(TRANSFORMER)))
+    assert transformer.role == "" and "not a member" in transformer.note
+
+
+def test_reader_needs_marts(server: Server) -> None:
+    with new_database(server) as dsn, pytest.raises(UserFacingError, match="has no marts"):
+        find_reader(environment_of(dsn))
+
+
+def _one_campaign(doors: Doors) -> tuple[str, int]:
+    statement = """
+        select campaign_name, sum(total_leads) from analytics.campaign_analytics
+        where total_leads > 0 group by 1 order by 1 limit 1
+    """
+    return query(doors.dsn, statement)[0]
+
+
+def _day(doors: Doors, ago: int) -> str:
+    return query(doors.dsn, f"select (current_date - {ago})::text")[0][0]
