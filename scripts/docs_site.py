@@ -26,7 +26,8 @@ def write_docs_site(dbt: Dbt, connection: Connection) -> Path:
     SITE.mkdir(exist_ok=True)
     stamp = SITE / "fingerprint"
     fingerprint = _fingerprint(connection)
-    if not (SITE / "dbt-docs.html").exists() or not stamp.exists() or stamp.read_text() != fingerprint:
+    is_whole = all((SITE / name).exists() for name in ("dbt-docs.html", "columns.html"))
+    if not is_whole or not stamp.exists() or stamp.read_text() != fingerprint:
         stamp.unlink(missing_ok=True)
         dbt.write_docs()
         (SITE / "dbt-docs.html").write_text(static_page(TARGET), encoding="utf-8")

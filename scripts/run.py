@@ -113,7 +113,7 @@ def _print_next_steps(server: Server | None, docs_address: str) -> None:
         print('  1. Query the marts: psql (with "$DATABASE_URL" if that is what you set), then')
         print("       set search_path = analytics;")
         print("       select campaign_name, qualified_leads, cost_per_qualified_lead from campaign_analytics;")
-    print(f"  2. Read the docs, with the lineage graph: open {docs_address}")
+    print(f"  2. Look at boards, lineage, contract and the last run: open {docs_address}")
     if server:
         print("  3. Point it at your own database:")
         print("       DATABASE_URL=postgresql://user:password@host:5432/database ./scripts/run")
