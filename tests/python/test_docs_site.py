@@ -138,4 +138,5 @@ def test_browser_asks_nobody_and_complains_of_nothing(site: Path) -> None:
             page.close()
         browser.close()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert said == []
+    # dbt's own page, opened from disk, asks for icons that it has not named yet.
+    assert [words for words in said if not words.startswith("Unsafe attempt to load URL file:")] == []
