@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -26,11 +27,13 @@ class WorkbookWriter:
         import xlsxwriter
 
         self.columns, self.title, self.notes = columns, title, []
+        self.folder = tempfile.TemporaryDirectory()
         # Nothing is guessed from a text: it is neither a formula nor a link nor a number.
         self.book = xlsxwriter.Workbook(
             file,
             {
                 "constant_memory": True,
+                "tmpdir": self.folder.name,
                 "strings_to_formulas": False,
                 "strings_to_urls": False,
                 "strings_to_numbers": False,
@@ -62,12 +65,20 @@ class WorkbookWriter:
                         self._write(position, flat(value))
                 self.row += 1
                 number += 1
+            self._close()
         finally:
-            # Its temporary files go with it.
-            self.book.close()
+            self.folder.cleanup()
         if self.cut:
             self.notes.append(f"{self.cut:,} texts were cut at {LONGEST_TEXT:,} characters, Excel's limit.")
         return number
+
+    def _close(self) -> None:
+        from xlsxwriter.exceptions import FileCreateError
+
+        try:
+            self.book.close()
+        except FileCreateError as error:
+            raise UserFacingError(f"The workbook cannot be written: {error}.") from error
 
     def _begin_sheet(self) -> None:
         number = len(self.book.worksheets()) + 1
