@@ -1,30 +1,59 @@
-"""Write the docs site: one page, site/index.html, that opens from disk."""
+"""Write the docs site: a folder of pages, site/, that opens from disk or any web server, and needs no network."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 from dbt_progress import Dbt
+from docs_pages.columns import write_column_lineage
+from docs_pages.contract import contract_body
+from docs_pages.decisions import decisions_body
+from docs_pages.landing import landing_body
+from docs_pages.last_run import last_run_body, scheduled_runs_body
+from docs_pages.layout import PAGES, page
 from embedded_postgres import REPOSITORY
 from psycopg2.extensions import connection as Connection
 
 SITE = REPOSITORY / "site"
+TARGET = REPOSITORY / "target"
 DOCUMENTED = ("dbt_project.yml", "models", "macros", "seeds", "tests/dbt")
 
 
 def write_docs_site(dbt: Dbt, connection: Connection) -> Path:
-    """Write the page, unless it describes this project and this database already; returns its path."""
-    page, stamp = SITE / "index.html", SITE / "fingerprint"
-    fingerprint = _fingerprint(connection)
-    if page.exists() and stamp.exists() and stamp.read_text() == fingerprint:
-        return page
+    """Write the site after a build; returns its first page. What dbt documents is written anew only if it changed."""
     SITE.mkdir(exist_ok=True)
-    stamp.unlink(missing_ok=True)
-    dbt.write_docs()
-    page.write_text(static_page(REPOSITORY / "target"), encoding="utf-8")
-    stamp.write_text(fingerprint)
-    return page
+    stamp = SITE / "fingerprint"
+    fingerprint = _fingerprint(connection)
+    is_whole = all((SITE / name).exists() for name in ("dbt-docs.html", "columns.html"))
+    if not is_whole or not stamp.exists() or stamp.read_text() != fingerprint:
+        stamp.unlink(missing_ok=True)
+        dbt.write_docs()
+        (SITE / "dbt-docs.html").write_text(static_page(TARGET), encoding="utf-8")
+        write_column_lineage(TARGET, SITE / "columns.html")
+        stamp.write_text(fingerprint)
+    return write_pages(SITE, TARGET, scheduled_runs_body(connection))
+
+
+def write_pages(site: Path, target: Path, scheduled_runs: str = "") -> Path:
+    """Write the project's own pages from the artifacts in `target`, beside what is in `site`; returns the first."""
+    manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))
+    decisions = (REPOSITORY / "DECISIONS.md").read_text(encoding="utf-8")
+    written = ("index.html", "contract.html", "decisions.html")
+    present = {name: label for name, label in PAGES.items() if name in written or (site / name).exists()}
+    bodies = {
+        "contract.html": ("Contract of the marts", contract_body(manifest)),
+        "decisions.html": ("Decisions", decisions_body(decisions)),
+        "index.html": (
+            "What does a qualified lead really cost?",
+            landing_body(site, manifest, present, last_run_body(results) + scheduled_runs),
+        ),
+    }
+    for name, (title, body) in bodies.items():
+        (site / name).write_text(page(name, title, body, present), encoding="utf-8")
+    return site / "index.html"
 
 
 def static_page(target: Path) -> str:

@@ -39,16 +39,16 @@ def _run() -> None:
     # dbt takes a second or two to load: after what can fail at once, and where Ctrl-C is caught.
     from boards.pages import write_boards
     from dbt_progress import Dbt
-    from docs_site import write_docs_site
+    from docs_site import SITE, write_docs_site
     from summary import print_summary
 
     dbt = Dbt()
     built = dbt.build()
     with closing(psycopg2.connect(server.dsn(SAMPLE_DATABASE) if server else "")) as connection:
+        has_boards = write_boards(SITE / "dashboards")
         page = write_docs_site(dbt, connection)
         print_summary(built, connection)
-    boards = write_boards(page.parent / "dashboards")
-    _print_next_steps(server, page.as_uri(), boards.as_uri() if boards else None)
+    _print_next_steps(server, page.as_uri(), has_boards)
 
 
 def use_own_database() -> None:
@@ -105,7 +105,7 @@ def one_run_at_a_time(waits: bool = True) -> Iterator[None]:
         yield
 
 
-def _print_next_steps(server: Server | None, docs_address: str, boards_address: str | None) -> None:
+def _print_next_steps(server: Server | None, docs_address: str, has_boards: bool) -> None:
     print("\nNext:")
     if server:
         print("  1. Query the marts (in this folder):")
@@ -115,17 +115,16 @@ def _print_next_steps(server: Server | None, docs_address: str, boards_address: 
         print('  1. Query the marts: psql (with "$DATABASE_URL" if that is what you set), then')
         print("       set search_path = analytics;")
         print("       select campaign_name, qualified_leads, cost_per_qualified_lead from campaign_analytics;")
-    print(f"  2. Read the docs, with the lineage graph: open {docs_address}")
-    if boards_address:
-        print(f"  3. Look at the boards: open {boards_address}")
-        print("     With filters that work: ./scripts/dashboards serve")
+    print(f"  2. Look at boards, lineage, contract and the last run: open {docs_address}")
+    if has_boards:
+        print("     The boards with filters that work: ./scripts/dashboards serve")
     else:
-        print("  3. The boards need Python 3.11 or newer")
+        print("     The boards need Python 3.11 or newer.")
     if server:
-        print("  4. Point it at your own database:")
+        print("  3. Point it at your own database:")
         print("       DATABASE_URL=postgresql://user:password@host:5432/database ./scripts/run")
     else:
-        print("  4. Let others read the marts, and nothing else: README.md, Roles")
+        print("  3. Let others read the marts, and nothing else: README.md, Roles")
 
 
 def _psql_command(server: Server) -> str:

@@ -54,19 +54,19 @@ def titles() -> dict[str, str]:
     return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))["title"] for path in board_files()}
 
 
-def write_boards(output: Path) -> Path | None:
+def write_boards(output: Path) -> bool:
     """For ./scripts/run: render from the database of the environment, else of the embedded server.
 
-    Returns index.html; None if the packages of the boards are not there. Raises UserFacingError.
+    Returns False if the packages of the boards are not there. Raises UserFacingError.
     """
     if not is_installed():
-        return None
+        return False
     print("Drawing the boards", flush=True)
     reader = find_reader(os.environ)
     if reader.note and own_database.is_named(os.environ):
         print(f"  {reader.note}", flush=True)
     render(output, reader)
-    return output / "index.html"
+    return True
 
 
 def render(output: Path, reader: Reader) -> list[Path]:

@@ -62,7 +62,7 @@ def test_newcomer_runs_twice(newcomer: Clone, server: Server):
     assert first.returncode == 0, first.stdout
     assert "Loading sample data" in first.stdout
     assert re.search(r"Built \d\d marts", first.stdout)
-    assert (newcomer.folder / "site" / "index.html").stat().st_size > 1_000_000
+    assert (newcomer.folder / "site" / "dbt-docs.html").stat().st_size > 1_000_000
 
     second = newcomer.run("scripts/run")
     assert second.returncode == 0, second.stdout

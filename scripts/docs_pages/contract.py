@@ -1,0 +1,29 @@
+"""The marts' contract as tables, from dbt's manifest."""
+
+from __future__ import annotations
+
+from docs_pages.layout import table, text
+
+
+def marts_of(manifest: dict) -> list[dict]:
+    """The manifest's marts, by name."""
+    nodes = manifest["nodes"].values()
+    return sorted(
+        (node for node in nodes if node["resource_type"] == "model" and node["fqn"][1] == "marts"),
+        key=lambda node: node["name"],
+    )
+
+
+def contract_body(manifest: dict) -> str:
+    marts = marts_of(manifest)
+    links = ", ".join(f'<a href="#{text(mart["name"])}">{text(mart["name"])}</a>' for mart in marts)
+    parts = [f"<p>Names, types and order of columns are public: a later column goes at the end. {links}.</p>"]
+    for mart in marts:
+        name = text(mart["name"])
+        rows = [
+            (f"<code>{text(column['name'])}</code>", text(column["data_type"]), text(column["description"]))
+            for column in mart["columns"].values()
+        ]
+        parts.append(f'<h2 id="{name}">{name}</h2>\n<p>{text(mart["description"])}</p>')
+        parts.append(table(("column", "type", "meaning"), rows))
+    return "\n".join(parts)

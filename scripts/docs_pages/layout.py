@@ -1,0 +1,67 @@
+"""What all pages share: frame, style, tables. Every value from outside goes through `text`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+PAGES = {
+    "index.html": "Overview",
+    "dbt-docs.html": "Lineage and models",
+    "columns.html": "Column lineage",
+    "contract.html": "Contract",
+    "decisions.html": "Decisions",
+}
+STYLE = """
+:root { color-scheme: light; --ink: #1d2733; --soft: #5a6672; --line: #d9dfe5; --link: #0b5cad; }
+* { box-sizing: border-box; }
+body { margin: 0; font: 16px/1.55 system-ui, "Segoe UI", Roboto, sans-serif; color: var(--ink); background: #f6f8fa; }
+header { background: #16324f; color: #fff; padding: 14px 32px; display: flex; flex-wrap: wrap; gap: 8px 28px; }
+header strong { margin-right: 12px; }
+header a { color: #dbe9f7; text-decoration: none; padding: 1px 2px; }
+header a:hover, header a[aria-current] { color: #fff; border-bottom: 2px solid #fff; }
+main { max-width: 1240px; margin: 0 auto; padding: 24px 32px 64px; }
+h1 { font-size: 30px; margin: 8px 0 4px; } h2 { margin: 36px 0 8px; font-size: 22px; } h3 { margin: 28px 0 6px; }
+h2, h3 { scroll-margin-top: 12px; }
+a { color: var(--link); } code { font-size: .9em; background: #eef1f4; padding: 1px 4px; border-radius: 3px; }
+pre { background: #eef1f4; padding: 12px 16px; overflow-x: auto; } pre code { padding: 0; }
+.soft { color: var(--soft); }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); gap: 16px; padding: 0; }
+.cards li { list-style: none; background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: 14px 18px; }
+.cards a { font-weight: 600; } .cards p { margin: 4px 0 0; color: var(--soft); font-size: 15px; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; background: #fff; font-size: 15px; }
+th, td { text-align: left; vertical-align: top; padding: 6px 12px; border: 1px solid var(--line); }
+th { background: #eef1f4; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.good, .bad, .warn { font-weight: 600; } .good { color: #17683a; } .warn { color: #7a4d00; } .bad { color: #a61b1b; }
+@media print { header { display: none; } body { background: #fff; } main { max-width: none; padding: 0; } }
+"""
+
+
+def text(value: Any) -> str:
+    """A value as a reader sees it: no markup, and — for none."""
+    return "—" if value is None else escape(str(value))
+
+
+def page(name: str, title: str, body: str, present: Iterable[str]) -> str:
+    """A whole page. `present` names the pages there are, for the menu."""
+    links = "".join(
+        f'<a href="{file}"{" aria-current=page" if file == name else ""}>{label}</a>'
+        for file, label in PAGES.items()
+        if file in {*present, name}
+    )
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{text(title)}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
+        f"<style>{STYLE}</style>\n</head>\n<body>\n<header><strong>Lead-generation analytics</strong>{links}</header>\n"
+        f"<main>\n<h1>{text(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are HTML already."""
+    header = "".join(f'<th scope="col">{text(cell)}</th>' for cell in head)
+    body = "\n".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{header}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'

@@ -1,0 +1,27 @@
+-- One row per campaign.
+select
+    campaign_id,
+    campaign_name,
+    status,
+    business_type,
+    location,
+    created_at,
+    completed_at,
+    total_leads,
+    qualified_leads,
+    qualification_rate,
+    avg_confidence_score,
+    grade_a_leads,
+    grade_b_leads,
+    grade_c_leads,
+    grade_d_leads,
+    grade_f_leads,
+    email_verification_rate,
+    exported_leads,
+    total_cost,
+    cost_per_lead,
+    cost_per_qualified_lead,
+    efficiency_score,
+    efficiency_rating,
+    budget_utilization_percentage
+from analytics.campaign_analytics
