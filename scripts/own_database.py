@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import parse_dsn
 
 # Every schema that the models, seeds and tests are built in (see dbt_project.yml).
-OUTPUT_SCHEMAS = ("analytics", "analytics_audit", "analytics_intermediate", "analytics_staging")
+OUTPUT_SCHEMAS = ("analytics", "analytics_audit", "analytics_intermediate", "analytics_metrics", "analytics_staging")
 
 # Any of these says that the user has a database of their own.
 NAMING_VARIABLES = ("DATABASE_URL", "PGHOST", "PGDATABASE", "PGSERVICE")

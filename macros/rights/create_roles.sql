@@ -252,7 +252,7 @@
         select 11, '', format('grant usage on schema %s to %s', schemas.name, roles.role)
         from output_schemas as schemas, roles
         where
-            schemas.nspname = {{ literal(target.schema) }} and not roles.is_transformer
+            schemas.nspname in ({{ sql_texts(reporter_schemas()) }}) and not roles.is_transformer
             and (schemas.oid is null or not exists (
                 select
                 from pg_namespace
@@ -266,7 +266,7 @@
         cross join pg_class as c
         inner join pg_namespace as n on c.relnamespace = n.oid
         where
-            n.nspname = {{ literal(target.schema) }} and not roles.is_transformer and c.relkind in ('v', 'r', 'p', 'm')
+            n.nspname in ({{ sql_texts(reporter_schemas()) }}) and not roles.is_transformer and c.relkind in ('v', 'r', 'p', 'm')
             and not exists (select from aclexplode(c.relacl) where grantee = roles.oid and privilege_type = 'SELECT')
 
         union all

@@ -1,7 +1,7 @@
 {#
   What the roles named by the variables have in the schemas of this project, and nothing else:
 
-  reporter_role    selects from the marts
+  reporter_role    selects from the marts, and from what metrics need beside them
   tenant_role      selects from the tenants' views, in tenant mode
   closed_roles     nothing, whatever default privileges (Supabase's, for instance) have given them
 
@@ -80,7 +80,7 @@
             ) as held,
             case
                 when
-                    roles.is_reporter and objects.schema_name = {{ literal(target.schema) }}
+                    roles.is_reporter and objects.schema_name in ({{ sql_texts(reporter_schemas()) }})
                     and objects.kind in ('schema', 'table')
                     then array[objects.privilege]
                 when
@@ -141,9 +141,10 @@
 
 
 {% macro readers_of(relation) %}
-    {% set role = {target.schema: var('reporter_role'), tenant_schema(): var('tenant_role')}.get(relation.schema) %}
+    {% set role = var('reporter_role') if relation.schema in reporter_schemas() else '' %}
+    {% set role = var('tenant_role') if relation.schema == tenant_schema() else role %}
     {% if relation.schema == tenant_schema() and not var('tenant_mode') %}{{ return([]) }}{% endif %}
-    {{ return(run_query('select rolname from pg_roles where rolname = ' ~ literal(role or '')).columns[0].values() | list) }}
+    {{ return(run_query('select rolname from pg_roles where rolname = ' ~ literal(role)).columns[0].values() | list) }}
 {% endmacro %}
 
 

@@ -7,10 +7,16 @@
 {# The schemas that this project builds in. #}
 {% macro output_schemas() %}
     {% set schemas = [target.schema] %}
-    {% for layer in ['staging', 'intermediate', 'audit', 'tenant'] %}
+    {% for layer in ['staging', 'intermediate', 'metrics', 'audit', 'tenant'] %}
         {% do schemas.append(target.schema ~ '_' ~ layer) %}
     {% endfor %}
     {{ return(schemas) }}
+{% endmacro %}
+
+
+{# Those that the reporter reads. #}
+{% macro reporter_schemas() %}
+    {{ return([target.schema, target.schema ~ '_metrics']) }}
 {% endmacro %}
 
 

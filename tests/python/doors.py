@@ -27,7 +27,7 @@ REPORTER = "analytics_reporter"
 SUPABASE_ROLES = ("anon", "authenticated", "service_role")
 READER = "doors_reader"
 ROLES = (TRANSFORMER, REPORTER, *SUPABASE_ROLES, READER, OWNER)
-SCHEMAS = ("analytics", "analytics_staging", "analytics_intermediate", "analytics_audit", "analytics_tenant")
+SCHEMAS = ("analytics", *(f"analytics_{layer}" for layer in ("staging", "intermediate", "metrics", "audit", "tenant")))
 TENANT_MODE = {"tenant_mode": True}
 
 

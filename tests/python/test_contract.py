@@ -80,7 +80,7 @@ CONTRACT = {
         details text, detected_for timestamptz""",
 }
 SECRET_COLUMNS = ("api_keys", "download_url", "request_params", "request_data", "response_data", "scraped_data")
-OUTPUT_SCHEMAS = ("analytics", "analytics_staging", "analytics_intermediate", "analytics_audit")
+OUTPUT_SCHEMAS = ("analytics", "analytics_staging", "analytics_intermediate", "analytics_metrics", "analytics_audit")
 # Everything that looks like a secret in the sample data has this in it.
 CANARY = "fake-secret"
 
