@@ -53,6 +53,7 @@ class ShapeDatabase:
     target_path: Path
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one process of several have all the tests of a file, or all of those on shape_database."""
     for item in items:
