@@ -37,7 +37,7 @@ STATIC_CHECKS = (
     Check("dbt parse without warnings", ["dbt", "parse", "--quiet", "--no-partial-parse", "--warn-error"]),
     # Models that ask the database what has been built can be compiled only once the project's own table is there.
     Check("dbt create_functions", ["dbt", "run-operation", "--quiet", "create_functions"]),
-    Check("sqlfluff", ["sqlfluff", "lint", "--processes", "2", "models", "tests/dbt"]),
+    Check("sqlfluff", ["sqlfluff", "lint", "--processes", "2", "models", "analyses", "tests/dbt"]),
     Check("dbt-bouncer", ["dbt-bouncer", "run", "--show-all-failures"]),
 )
 # Tests that share servers and databases stay together (conftest.py). Beyond four, servers get in each other's way.

@@ -56,6 +56,12 @@ class Dbt:
         """Write target/static_index.html, from the artifacts of the build before it."""
         self._invoke(["docs", "generate", "--static", "--no-compile"], Progress("Writing the docs"), self.manifest)
 
+    def compiled_analyses(self) -> dict[str, str]:
+        """The SQL of each analysis, by its name."""
+        command = ["compile", "--select", "resource_type:analysis", "--no-write-json"]
+        results = self._invoke(command, Progress("Reading the questions"), self.manifest).result
+        return {result.node.name: result.node.compiled_code for result in results}
+
     def _invoke(self, command: list[str], progress: Progress, manifest: Manifest | None = None) -> dbtRunnerResult:
         try:
             result = dbtRunner(manifest, callbacks=[progress.on_event]).invoke([*command, *QUIET])

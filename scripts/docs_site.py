@@ -9,16 +9,17 @@ from pathlib import Path
 from dbt_progress import Dbt
 from docs_pages.columns import write_column_lineage
 from docs_pages.contract import contract_body
-from docs_pages.decisions import decisions_body
 from docs_pages.landing import landing_body
 from docs_pages.last_run import last_run_body, scheduled_runs_body
 from docs_pages.layout import PAGES, page
+from docs_pages.markdown import markdown_body
+from docs_pages.questions import questions_markdown
 from embedded_postgres import REPOSITORY
 from psycopg2.extensions import connection as Connection
 
 SITE = REPOSITORY / "site"
 TARGET = REPOSITORY / "target"
-DOCUMENTED = ("dbt_project.yml", "models", "macros", "seeds", "tests/dbt")
+DOCUMENTED = ("dbt_project.yml", "analyses", "models", "macros", "seeds", "tests/dbt")
 
 
 def write_docs_site(dbt: Dbt, connection: Connection) -> Path:
@@ -33,19 +34,22 @@ def write_docs_site(dbt: Dbt, connection: Connection) -> Path:
         (SITE / "dbt-docs.html").write_text(static_page(TARGET), encoding="utf-8")
         write_column_lineage(TARGET, SITE / "columns.html")
         stamp.write_text(fingerprint)
-    return write_pages(SITE, TARGET, scheduled_runs_body(connection))
+    questions = questions_markdown(dbt.compiled_analyses(), connection)
+    return write_pages(SITE, TARGET, questions, scheduled_runs_body(connection))
 
 
-def write_pages(site: Path, target: Path, scheduled_runs: str = "") -> Path:
+def write_pages(site: Path, target: Path, questions: str, scheduled_runs: str = "") -> Path:
     """Write the project's own pages from the artifacts in `target`, beside what is in `site`; returns the first."""
     manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
     results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))
     decisions = (REPOSITORY / "DECISIONS.md").read_text(encoding="utf-8")
-    written = ("index.html", "contract.html", "decisions.html")
+    (site / "questions.md").write_text(questions, encoding="utf-8")
+    written = ("index.html", "questions.html", "contract.html", "decisions.html")
     present = {name: label for name, label in PAGES.items() if name in written or (site / name).exists()}
     bodies = {
+        "questions.html": ("Questions", markdown_body(questions)),
         "contract.html": ("Contract of the marts", contract_body(manifest)),
-        "decisions.html": ("Decisions", decisions_body(decisions)),
+        "decisions.html": ("Decisions", markdown_body(decisions)),
         "index.html": (
             "What does a qualified lead really cost?",
             landing_body(site, manifest, present, last_run_body(results) + scheduled_runs),

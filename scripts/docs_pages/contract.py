@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from docs_pages.layout import table, text
 
 
@@ -21,9 +23,13 @@ def contract_body(manifest: dict) -> str:
     for mart in marts:
         name = text(mart["name"])
         rows = [
-            (f"<code>{text(column['name'])}</code>", text(column["data_type"]), text(column["description"]))
+            (f"<code>{text(column['name'])}</code>", text(column["data_type"]), _prose(column["description"]))
             for column in mart["columns"].values()
         ]
-        parts.append(f'<h2 id="{name}">{name}</h2>\n<p>{text(mart["description"])}</p>')
+        parts.append(f'<h2 id="{name}">{name}</h2>\n<p>{_prose(mart["description"])}</p>')
         parts.append(table(("column", "type", "meaning"), rows))
     return "\n".join(parts)
+
+
+def _prose(description: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text(description))

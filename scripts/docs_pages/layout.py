@@ -8,6 +8,7 @@ from typing import Any
 
 PAGES = {
     "index.html": "Overview",
+    "questions.html": "Questions",
     "dbt-docs.html": "Lineage and models",
     "columns.html": "Column lineage",
     "contract.html": "Contract",

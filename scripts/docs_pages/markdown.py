@@ -1,4 +1,4 @@
-"""DECISIONS.md as a page."""
+"""Texts in Markdown, such as DECISIONS.md, as pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from markdown_it import MarkdownIt
 
 
-def decisions_body(markdown: str) -> str:
+def markdown_body(markdown: str) -> str:
     """The text below the title, with an anchor for each heading and a list of them. HTML in it stays text."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(markdown.partition("\n")[2])
