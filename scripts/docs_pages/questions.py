@@ -29,7 +29,7 @@ def questions_markdown(code: Mapping[str, str], connection: Connection) -> str:
         question, mark, reading = analysis["description"].partition("? ")
         query = _without_database(code[name], connection.info.dbname)
         answer = _answer(query, personal, connection)
-        sections.append(f"## {question}{mark}\n\n{reading}\n\n{answer}\n\n`{name}`:\n\n```sql\n{query}\n```\n")
+        sections.append(f"## {question}{mark.strip()}\n\n{reading}\n\n{answer}\n\n`{name}`:\n\n```sql\n{query}\n```\n")
     with connection.cursor() as cursor:
         cursor.execute("select to_char(now(), 'FMDD FMMonth YYYY, HH24:MI TZ')")
         (moment,) = cursor.fetchone()

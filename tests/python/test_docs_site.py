@@ -11,10 +11,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import ShapeDatabase, describe_failures, query, run_dbt
+from conftest import REPOSITORY, ShapeDatabase, describe_failures, query, run_dbt
 from docs_pages.columns import write_column_lineage
-from docs_pages.decisions import decisions_body
 from docs_pages.last_run import last_run_body
+from docs_pages.markdown import markdown_body
 from docs_site import static_page, write_pages
 from exporting.reports import MARTS
 
@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 SCRIPT = "</script><script>alert(1)</script>"
-PAGES = ("index.html", "dbt-docs.html", "columns.html", "contract.html", "decisions.html")
+PAGES = ("index.html", "questions.html", "dbt-docs.html", "columns.html", "contract.html", "decisions.html")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update"
 
@@ -44,7 +44,7 @@ def site(shape_database: ShapeDatabase, tmp_path_factory: pytest.TempPathFactory
         (site / "dashboards" / "lead_quality.html").write_text("<title>x</title>")
         (site / "dbt-docs.html").write_text(static_page(target), encoding="utf-8")
         assert write_column_lineage(target, site / "columns.html")
-        write_pages(site, target)
+        write_pages(site, target, (REPOSITORY / "docs" / "questions.md").read_text(encoding="utf-8"))
         request.config.docs_site = site
     return request.config.docs_site
 
@@ -63,7 +63,7 @@ class Links(HTMLParser):
 def test_links_lead_somewhere(site: Path) -> None:
     assert sorted(path.name for path in site.glob("*.html")) == sorted(PAGES)
     found = set()
-    for name in ("index.html", "contract.html", "decisions.html"):
+    for name in ("index.html", "questions.html", "contract.html", "decisions.html"):
         for link in Links(site / name).targets:
             # Links of the decision log to a site of the web are for whoever clicks them.
             if link.startswith(("data:", "http")):
@@ -110,7 +110,7 @@ def test_last_run_is_told(site: Path) -> None:
 
 
 def test_markup_in_the_decisions_is_text(site: Path) -> None:
-    body = decisions_body(f"# Title\n\n## A `b` {SCRIPT}\n\n{SCRIPT}\n\n| a |\n|---|\n| {SCRIPT} |\n")
+    body = markdown_body(f"# Title\n\n## A `b` {SCRIPT}\n\n{SCRIPT}\n\n| a |\n|---|\n| {SCRIPT} |\n")
     assert "<script" not in body and body.count("&lt;script&gt;") >= 3
     assert "<table>" in body and '<h2 id="a-b-script-script-alert-1-script">' in body
 
@@ -135,7 +135,7 @@ def test_browser_asks_nobody_and_complains_of_nothing(site: Path) -> None:
             page.on("pageerror", lambda error, name=name: said.append(f"{name}: {error}"))
             page.goto((site / name).as_uri())
             page.wait_for_timeout(1500)
-            if name in ("index.html", "contract.html", "decisions.html"):
+            if name in ("index.html", "questions.html", "contract.html", "decisions.html"):
                 assert page.evaluate("document.documentElement.scrollWidth") <= 1400, name
             page.close()
         browser.close()
