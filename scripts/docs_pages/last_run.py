@@ -11,6 +11,7 @@ from psycopg2.extensions import connection as Connection
 from docs_pages.layout import table, text
 
 BAD = ("error", "fail", "runtime error")
+NOT_BUILT = ("operation.", "exposure.")
 SCHEDULED = """
 select to_char(started_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), status, seconds, message
 from analytics_audit.last_runs
@@ -22,7 +23,7 @@ limit 5
 def last_run_body(results: dict) -> str:
     """Time, length and outcome of a run, and what failed or warned in it."""
     at = datetime.fromisoformat(results["metadata"]["generated_at"].replace("Z", "+00:00"))
-    nodes = [result for result in results["results"] if not result["unique_id"].startswith("operation.")]
+    nodes = [result for result in results["results"] if not result["unique_id"].startswith(NOT_BUILT)]
     counts = Counter(result["status"] for result in nodes)
     bad = sum(counts[status] for status in BAD)
     outcome = f'<span class="bad">{bad} failed</span>' if bad else '<span class="good">all well</span>'

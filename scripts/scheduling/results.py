@@ -9,6 +9,7 @@ BAD = ("error", "fail", "runtime error", "partial success")
 NOT_REACHED = "skipped"
 STALE = ("warn", *BAD)
 TESTS = ("test", "unit_test")
+NOT_BUILT = ("operation", "source", "exposure")
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Results:
         return [node for node in self._nodes.values() if node.status in BAD]
 
     def counts(self) -> dict[str, int]:
-        """The numbers that the end of a run is recorded with; sources and dbt's hooks count as failures only."""
-        nodes = [node for node in self._nodes.values() if node.node_type not in ("operation", "source")]
+        """The numbers that the end of a run is recorded with; what is not built counts as failures only."""
+        nodes = [node for node in self._nodes.values() if node.node_type not in NOT_BUILT]
         reached = [node for node in nodes if node.status != NOT_REACHED]
         sources = [node for node in self._nodes.values() if node.node_type == "source"]
         return {
