@@ -48,4 +48,4 @@ select
     cast(at_other_prices - paid as {{ type_money() }}) as difference,
     cast(sum(at_other_prices - paid) over () as {{ type_money() }}) as difference_of_all
 from priced
-order by priced.at_other_prices - priced.paid asc, priced.api_service asc, priced.endpoint asc
+order by at_other_prices - paid asc, api_service asc, endpoint asc

@@ -1,6 +1,8 @@
 with hours as (
 
-    select * from {{ ref('service_health_metrics') }} where hour_start <= current_timestamp
+    select *
+    from {{ ref('service_health_metrics') }}
+    where hour_start <= current_timestamp
 
 ),
 

@@ -23,4 +23,4 @@ select
     {{ ratio('total_cost', 'calls') }} as cost_per_call,
     {{ percentage('errors', 'calls') }} as error_percentage
 from usage
-order by usage.total_cost desc, usage.api_service asc, usage.endpoint asc
+order by total_cost desc, api_service asc, endpoint asc
