@@ -39,7 +39,7 @@
             {{ epoch_block(seconds_later('created_at', tolerance), pairing_block_seconds()) }} as border
         from logged
         where
-            {{ epoch_block(seconds_later('created_at', -tolerance), pairing_block_seconds()) }}
+            {{ epoch_block(seconds_later('created_at', '-' ~ tolerance), pairing_block_seconds()) }}
             <> {{ epoch_block(seconds_later('created_at', tolerance), pairing_block_seconds()) }}
 
     ),
@@ -100,5 +100,7 @@
   every run.
 #}
 {% macro pairing_block_seconds() %}
-    {{ return(120 * var('api_log_match_tolerance_seconds')) }}
+    {% set tolerance = var('api_log_match_tolerance_seconds') %}
+    {# what is no number is refused with its name, but only once all is parsed #}
+    {{ return(120 * (tolerance if tolerance is number else 1)) }}
 {%- endmacro %}

@@ -6,7 +6,7 @@
 #}
 {% macro tenant_view(mart, owner='user', rows=none) %}
     {{- config(
-        alias=mart, enabled=var('tenant_mode'), meta={'view_options': {'security_barrier': true}}, contract={'enforced': false}
+        alias=mart, enabled=(var('tenant_mode') is sameas true), meta={'view_options': {'security_barrier': true}}, contract={'enforced': false}
     ) -}}
     select mart.*
     from {{ '(' ~ rows ~ ')' if rows else ref(mart) }} as mart

@@ -20,6 +20,7 @@ from docs_pages.markdown import markdown_body
 from docs_pages.questions import questions_markdown
 from embedded_postgres import Server
 from generate_sample_data import generate
+from independent.arithmetic import ratio
 from independent.marts import expected_marts
 
 pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)
@@ -77,10 +78,6 @@ def answers(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 def total(rows: Iterable[Row], column: str) -> Decimal:
     return sum((row[column] for row in rows if row[column] is not None), start=Decimal(0))
-
-
-def ratio(numerator: Decimal | int | None, denominator: Decimal | int | None, times: int = 1) -> Decimal | None:
-    return None if numerator is None or not denominator else Decimal(numerator) * times / Decimal(denominator)
 
 
 def grouped(rows: Iterable[Row], *columns: str) -> Iterator[tuple[tuple, list[Row]]]:
