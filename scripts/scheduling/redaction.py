@@ -41,7 +41,7 @@ PATTERNS = (
     ),
 )
 LONG_WORD = re.compile(r"[A-Za-z0-9_+/=-]{20,}")
-WHERE_WORDS_ARE_NAMES = ("models", "macros", "seeds", "tests/dbt", "dbt_project.yml", "selectors.yml")
+WHERE_WORDS_ARE_NAMES = ("analyses", "models", "macros", "seeds", "tests/dbt", "dbt_project.yml", "selectors.yml")
 
 
 class Redactor:

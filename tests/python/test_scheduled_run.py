@@ -130,7 +130,7 @@ class Project:
 @pytest.fixture(scope="module")
 def tiny_clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone = clone_into(tmp_path_factory.mktemp("tiny") / "with a space")
-    for folder in ("models", "seeds"):
+    for folder in ("analyses", "models", "seeds"):
         shutil.rmtree(clone.folder / folder)
     for test in (clone.folder / "tests" / "dbt").glob("*.*"):
         test.unlink()
