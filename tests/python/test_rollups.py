@@ -314,6 +314,18 @@ def test_what_a_deleted_campaign_has_spent_stays(started: Project) -> None:
     assert query(started.dsn, listed + " and issue_type = 'deleted_campaign_spend'") == [(4,)]
 
 
+def test_it_stays_when_the_watermark_moves_back(started: Project) -> None:
+    """What has been noted of the rollups is lost, and the watermark is to stay farther behind than it did."""
+    delete_campaign(started.dsn, 1)
+    started.run()
+    before = mart_rows(started.dsn)
+    execute(started.dsn, "truncate analytics_staging.rollup_state, analytics_intermediate.int_source_changes")
+    started.run("--full-refresh", settle_seconds=SETTLE_SECONDS[0])
+    assert_same_marts(mart_rows(started.dsn), before)
+    started.run()
+    assert_same_marts(mart_rows(started.dsn), before)
+
+
 def delete_campaign(dsn: str, number: int) -> None:
     """As the application's foreign keys do it."""
     campaign = uuid(1, number)
