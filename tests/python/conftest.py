@@ -19,6 +19,7 @@ import psycopg2
 import pytest
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
+from dbt_common.behavior_flags import BehaviorFlagRendered
 from embedded_postgres import Server
 from psycopg2 import sql
 from psycopg2.extensions import parse_dsn
@@ -36,6 +37,10 @@ POSTGRES_15_BIN_DIRS = (
     Path("/opt/homebrew/opt/postgresql@15/bin"),
     Path("/usr/local/opt/postgresql@15/bin"),
 )
+
+# For the text of a warning dbt looks up the module of every frame of the call stack, three times in each run. In a
+# process with as many modules as the tests have, that takes longer than all the rest of a short run.
+BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt.adapters.postgres.impl")
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ def run_dbt(
     log is written unless they have a `--log-level-file`.
     """
     if manifest is None and project == REPOSITORY and arguments[0] in ("build", "run", "run-operation"):
-        manifest = _parsed_before(arguments, environment)
+        manifest = parsed_before(arguments, environment)
     places = ["--project-dir", str(project)]
     if "--profiles-dir" not in arguments:
         places += ["--profiles-dir", str(REPOSITORY / "profiles")]
@@ -147,7 +152,7 @@ def run_dbt(
         return dbtRunner(manifest).invoke([*arguments, *places, *output])
 
 
-def _parsed_before(arguments: list[str], environment: dict[str, str]) -> Manifest | None:
+def parsed_before(arguments: list[str], environment: dict[str, str]) -> Manifest | None:
     """The repository's manifest for a database; None if the run had better parse. That takes most of a short run."""
     if "--profiles-dir" in arguments or not environment.get("PGDATABASE", "").isidentifier():
         return None

