@@ -136,9 +136,9 @@ def run_dbt(
 ) -> dbtRunnerResult:
     """Run a dbt command of a project in this process, reaching the database that `environment` names.
 
-    `manifest` is what parsing the same project with the same variables gave before; the repository is parsed once for
-    each set of variables. Without `--target-path` among the arguments the artifacts go to the repository's target/. No
-    log is written unless they have a `--log-level-file`.
+    `manifest` is what parsing the same project gave before, with variables that differ at most in what is read at run
+    time; without one, the repository is parsed once for each set of variables. Without `--target-path` among the
+    arguments the artifacts go to the repository's target/. No log is written unless they have a `--log-level-file`.
     """
     if manifest is None and project == REPOSITORY and arguments[0] in ("build", "run", "run-operation"):
         manifest = parsed_before(arguments, environment)

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from conftest import build, environment_of, execute, query, run_dbt
+from conftest import build, environment_of, execute, parsed_before, query, run_dbt
 from dbt.contracts.graph.manifest import Manifest
 from embedded_postgres import Server
 from generate_sample_data import generate
@@ -64,10 +64,10 @@ def target_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def manifest(server: Server, target_path: Path) -> Manifest:
-    """The project, parsed once: dbt would parse it anew for every database."""
-    options = ["--vars", json.dumps({"source_schema": "public"}), "--target-path", str(target_path)]
-    return run_dbt(["parse", *options], server.environment("postgres")).result
+def manifest(server: Server) -> Manifest:
+    """The project, parsed before a process that is to be killed begins, and read for all databases alike."""
+    options = ["--vars", json.dumps({"source_schema": "public"})]
+    return parsed_before(["run-operation", *options], server.environment("postgres"))
 
 
 @pytest.fixture
