@@ -67,6 +67,11 @@ ONE_TEST_ONLY = ("--exclude", "test_type:generic", "test_type:unit")
 COUNT_MARTS = f"""
 select count(*) from pg_class where relnamespace = 'analytics'::regnamespace and relname in ('{"', '".join(MARTS)}')
 """
+OTHER_SESSIONS = """
+select from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+"""
+SESSION_END_SECONDS = 60
 QUICK = {"builds": 1, "full_refreshes": 1, "kills": 3, "hold": 5, "load": 10, "without_tests": True}
 
 
@@ -176,7 +181,7 @@ class Watch:
         self.ending.set()
         for thread in self.threads:
             thread.join()
-        time.sleep(1.5)  # until the server has published its counters
+        self._wait_for_counters()
         self.seen.deadlocks = self._deadlocks() - self.deadlocks_before
         try:
             self.project.execute("select * from own.spend limit 1", READER)
@@ -184,6 +189,12 @@ class Watch:
         except psycopg2.Error as error:
             self.seen.errors.add(_first_line(error))
         return self.seen
+
+    def _wait_for_counters(self) -> None:
+        """A session publishes what it has counted by its end; that of a killed dbt may take a while to end."""
+        deadline = time.monotonic() + SESSION_END_SECONDS
+        while self.project.execute(OTHER_SESSIONS) and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def _read(self, number: int) -> None:
         with closing(self.project.connect(READER)) as connection, connection.cursor() as cursor:

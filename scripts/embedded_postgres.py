@@ -59,8 +59,8 @@ SETTINGS = {
 # For throw-away data only: a power cut would lose the database.
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
-START_TIMEOUT_SECONDS = 60
-STOP_TIMEOUT_SECONDS = 60
+START_TIMEOUT_SECONDS = 120
+STOP_TIMEOUT_SECONDS = 120
 START_ATTEMPTS = 3
 
 

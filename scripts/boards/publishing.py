@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +53,7 @@ def _point(folder: Path, made: Path) -> None:
 
 
 def _forget_old(folder: Path, made: Path) -> None:
+    now = made.stat().st_ctime  # it has just been changed; the clock of a network's file system may be another one
     for old in folder.parent.glob(f"{_prefix(folder)}*"):
-        if old.is_dir() and old not in (made, folder.resolve()) and time.time() - old.stat().st_mtime > KEPT_SECONDS:
+        if old.is_dir() and old not in (made, folder.resolve()) and now - old.stat().st_mtime > KEPT_SECONDS:
             shutil.rmtree(old, ignore_errors=True)

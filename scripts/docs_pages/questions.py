@@ -11,6 +11,7 @@ from typing import Any
 import psycopg2
 import yaml
 from embedded_postgres import REPOSITORY
+from psycopg2 import NUMBER
 from psycopg2.extensions import connection as Connection
 
 SHOWN_ROWS = 20
@@ -20,19 +21,25 @@ TIMEOUT = "30s"
 def questions_markdown(code: Mapping[str, str], connection: Connection) -> str:
     """Each question as a section: how to read the answer, the answer, the query. `code` has the SQL by name.
 
-    A question that cannot be answered says why. Personal data is not shown: the page is made to be passed on.
+    All answers are of one moment, though midnight pass meanwhile. A question that cannot be answered says why.
+    Personal data is not shown: the page is made to be passed on.
     """
     personal = _personal_columns()
     sections = []
+    connection.rollback()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "set transaction isolation level repeatable read, read only;"
+            f"set local statement_timeout = '{TIMEOUT}';"
+            "select to_char(now(), 'FMDD FMMonth YYYY, HH24:MI TZ')"
+        )
+        (moment,) = cursor.fetchone()
     for analysis in yaml.safe_load((REPOSITORY / "analyses" / "questions.yml").read_text(encoding="utf-8"))["analyses"]:
         name = analysis["name"]
         question, mark, reading = analysis["description"].partition("? ")
         query = _without_database(code[name], connection.info.dbname)
         answer = _answer(query, personal, connection)
         sections.append(f"## {question}{mark.strip()}\n\n{reading}\n\n{answer}\n\n`{name}`:\n\n```sql\n{query}\n```\n")
-    with connection.cursor() as cursor:
-        cursor.execute("select to_char(now(), 'FMDD FMMonth YYYY, HH24:MI TZ')")
-        (moment,) = cursor.fetchone()
     connection.rollback()
     return (
         f"# Questions\n\nThe answers are of {moment}. To ask again, use the query, or `dbt show --limit 20 --select` "
@@ -52,29 +59,27 @@ def _without_database(code: str, database: str) -> str:
 
 
 def _answer(code: str, personal: set[str], connection: Connection) -> str:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(f"set transaction read only; set local statement_timeout = '{TIMEOUT}'")
+    """The answer of the transaction's moment; what goes wrong ends the query, and not the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("savepoint question")
+        try:
             cursor.execute(code)
             names = [column.name for column in cursor.description]
+            are_numbers = [column.type_code == NUMBER for column in cursor.description]
             rows = cursor.fetchall()
-    except psycopg2.Error as error:
-        return f"No answer: {_cell('', str(error).partition(chr(10))[0])}."
-    finally:
-        connection.rollback()
+        except psycopg2.Error as error:
+            return f"No answer: {_cell('', str(error).partition(chr(10))[0])}."
+        finally:
+            cursor.execute("rollback to savepoint question")
     if not rows:
         return "None."
-    rule = ["--:" if _are_numbers(column) else "---" for column in zip(*rows, strict=True)]
+    rule = ["--:" if is_number else "---" for is_number in are_numbers]
     shown = [
         ["(not shown)" if name in personal else _cell(name, value) for name, value in zip(names, row, strict=True)]
         for row in rows[:SHOWN_ROWS]
     ]
     more = f"\n\n… and {len(rows) - SHOWN_ROWS:,} more." if len(rows) > SHOWN_ROWS else ""
     return "\n".join(map(_line, [[name.replace("_", " ") for name in names], rule, *shown])) + more
-
-
-def _are_numbers(values: Iterable[Any]) -> bool:
-    return all(isinstance(value, (int, Decimal, type(None))) and not isinstance(value, bool) for value in values)
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -88,7 +88,10 @@ class Plan:
 
 
 def plan_campaigns(rng: np.random.Generator, size: Size, until: int) -> Plan:
-    """Plan every campaign so that it lies within business hours of the period that ends at `until`."""
+    """Plan every campaign so that it lies within business hours of the period that ends at `until`.
+
+    The few that are still running then are at work at that hour, whatever day it is.
+    """
     count = size.campaigns + size.deleted_campaigns
     deleted = np.zeros(count, dtype=bool)
     deleted[rng.choice(count // 2, size.deleted_campaigns, replace=False)] = True

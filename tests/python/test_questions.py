@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from math import floor
@@ -17,7 +17,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY, build, describe_failures, environment_of, new_database, run_dbt
 from docs_pages.markdown import markdown_body
-from docs_pages.questions import questions_markdown
+from docs_pages.questions import SHOWN_ROWS, questions_markdown
 from embedded_postgres import Server
 from generate_sample_data import generate
 from independent.arithmetic import ratio
@@ -39,13 +39,17 @@ MAY_BE_EMPTY = {"budgets_that_will_not_hold"}
 
 @dataclass(frozen=True)
 class Answers:
-    """What dbt compiled, what the database answered, and what it must answer, of one moment."""
+    """What dbt compiled, what the database answered, what it must answer, and the page that says so, of one moment."""
 
     code: dict[str, str]
     columns: dict[str, list[str]]
     actual: dict[str, list[tuple]]
     marts: dict[str, list[Row]]
-    today: date
+    now: datetime
+    page: str = ""
+
+    def expected(self, question: str) -> list[tuple]:
+        return EXPECTED[question](self.marts, self.now.date())
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,17 @@ def answers(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Answers:
     result = run_dbt(command, environment_of(dsn))
     assert result.success, describe_failures(result)
     code = {compiled.node.name: compiled.node.compiled_code for compiled in result.result}
+    while True:
+        answers = _ask(dsn, code)
+        with closing(psycopg2.connect(dsn, options="-ctimezone=UTC")) as connection:
+            page = questions_markdown(code, connection)
+        # What the answers are depends on the day, or on which hours are over: asked anew if one has passed meanwhile.
+        now = answers.now
+        if f"The answers are of {now.day} {now:%B %Y, %H}:" in page:
+            return replace(answers, page=page)
+
+
+def _ask(dsn: str, code: dict[str, str]) -> Answers:
     columns, actual = {}, {}
     with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
         cursor.execute("set time zone 'UTC'; select now()")
@@ -73,7 +88,7 @@ def answers(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Answers:
             columns[name] = [column.name for column in cursor.description]
             actual[name] = cursor.fetchall()
     marts = {mart: frame.to_dicts() for mart, frame in expected_marts(dsn, now=now).items()}
-    return Answers(code, columns, actual, marts, now.date())
+    return Answers(code, columns, actual, marts, now)
 
 
 def total(rows: Iterable[Row], column: str) -> Decimal:
@@ -352,7 +367,7 @@ def _plain(column: str, value: Any) -> Any:
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_answer_equals_the_independent_one(answers: Answers, question: str) -> None:
-    expected = EXPECTED[question](answers.marts, answers.today)
+    expected = answers.expected(question)
     assert expected or question in MAY_BE_EMPTY
     columns = answers.columns[question]
     plain = [tuple(_plain(name, value) for name, value in zip(columns, row, strict=True)) for row in expected]
@@ -373,19 +388,30 @@ def test_each_is_a_question_with_a_query(server: Server) -> None:
 
 
 class TestPage:
-    def test_it_has_every_question_and_no_personal_data(self, answers: Answers, dsn: str) -> None:
-        with closing(psycopg2.connect(dsn)) as connection:
-            text = questions_markdown(answers.code, connection)
-        assert re.findall(r"^`(\w+)`:$", text, flags=re.MULTILINE) == list(QUESTIONS)
-        assert "No answer" not in text
+    def test_it_has_every_question_and_no_personal_data(self, answers: Answers) -> None:
+        assert re.findall(r"^`(\w+)`:$", answers.page, flags=re.MULTILINE) == list(QUESTIONS)
+        assert "No answer" not in answers.page
         phones = {row[2] for row in answers.actual["leads_to_call_first"]}
-        assert phones and not [phone for phone in phones if phone in text]
-        assert "| (not shown) | (not shown) | A |" in text
+        assert phones and not [phone for phone in phones if phone in answers.page]
+        assert "| (not shown) | (not shown) | A |" in answers.page
 
-    def test_the_documented_queries_are_these(self, answers: Answers, dsn: str) -> None:
-        with closing(psycopg2.connect(dsn)) as connection:
-            text = questions_markdown(answers.code, connection)
-        assert _without_answers(DOCUMENTED) == _without_answers(text)
+    def test_the_documented_queries_are_these(self, answers: Answers) -> None:
+        """Headings, explanations, names and queries; the answers documented are of another day."""
+        documented, written = _sections(DOCUMENTED), _sections(answers.page)
+        assert [section.around for section in documented.values()] == [section.around for section in written.values()]
+
+    @pytest.mark.parametrize("question", QUESTIONS)
+    def test_the_rows_that_there_are_are_shown_or_counted(self, answers: Answers, question: str) -> None:
+        expected, shown = len(answers.expected(question)), _sections(answers.page)[question]
+        assert (len(shown.rows), shown.more) == (min(expected, SHOWN_ROWS), max(expected - SHOWN_ROWS, 0))
+
+    @pytest.mark.parametrize("question", QUESTIONS)
+    def test_the_documented_answers_have_the_same_heads(self, answers: Answers, question: str) -> None:
+        documented, written = _sections(DOCUMENTED)[question], _sections(answers.page)[question]
+        assert documented.head == answers.columns[question]
+        assert documented.rows and (len(documented.rows) == SHOWN_ROWS or not documented.more)
+        if written.rows:
+            assert (written.head, written.rule) == (documented.head, documented.rule)
 
     def test_what_cannot_be_answered_says_why(self, answers: Answers, dsn: str) -> None:
         broken = {**answers.code, "failing_services": "select 1 / 0"}
@@ -395,18 +421,50 @@ class TestPage:
 
     def test_markup_in_an_answer_is_text(self, answers: Answers, dsn: str) -> None:
         odd = """<script>alert(1)</script> [x](javascript:y) | ![z](http://z) `*_~"""
-        broken = {**answers.code, "failing_services": f"select '{odd}' as name, 1.50 as half_percentage"}
+        broken = {
+            **answers.code,
+            "failing_services": f"select '{odd}' as name, 1.50 as half_percentage, null::text as why",
+        }
         with closing(psycopg2.connect(dsn)) as connection:
             page = markdown_body(questions_markdown(broken, connection))
         section = page.partition('<h2 id="which-service-is-failing-and-since-when">')[2].partition("<pre>")[0]
         assert "<td>&lt;script&gt;alert(1)&lt;/script&gt; [x](javascript:y) | ![z](http://z) `*_~</td>" in section
-        assert '<td style="text-align:right">1.5</td>' in section
+        assert '<td style="text-align:right">1.5</td><td>—</td>' in section.replace("\n", "")
+
+    def test_all_answers_are_of_one_moment(self, answers: Answers, dsn: str) -> None:
+        moments = dict.fromkeys(answers.code, "select to_char(now(), 'HH24:MI:SS.US') as moment from pg_sleep(0.001)")
+        with closing(psycopg2.connect(dsn)) as connection:
+            page = questions_markdown(moments, connection)
+        assert len({row for section in _sections(page).values() for row in section.rows}) == 1
 
 
-def _without_answers(text: str) -> list[str]:
-    """Headings, explanations, names and queries, and the heads of tables."""
-    lines = text.partition("\n## ")[2].splitlines()
-    is_row = re.compile(r"\| (?!---)(?!--:)")
-    return [
-        line for line, after in zip(lines, [*lines[1:], ""], strict=True) if not is_row.match(line) or "--" in after
-    ]
+@dataclass(frozen=True)
+class Section:
+    """A question of the page: what is around its answer, and the table that the answer is, if it has rows."""
+
+    around: tuple[str, str]
+    head: list[str]
+    rule: str
+    rows: list[str]
+    more: int
+
+
+def _sections(page: str) -> dict[str, Section]:
+    """The page's questions, by the names of their queries."""
+    sections = {}
+    for text in page.split("\n## ")[1:]:
+        name = re.search(r"^`(\w+)`:$", text, flags=re.MULTILINE)
+        lines = text[: name.start()].strip().splitlines()
+        table = [line for line in lines if line.startswith("| ")]
+        counted = re.fullmatch(r"… and ([\d,]+) more\.", lines[-1])
+        answer = (*table, *([lines[-1]] if counted else []), *([] if table else ["None."]))
+        before = [line for line in lines if line and line not in answer]
+        assert len(before) == 2, before  # the question, and how to read the answer
+        sections[name[1]] = Section(
+            around=("\n".join(before), text[name.start() :].strip()),
+            head=[cell.replace(" ", "_") for cell in table[0].strip("| ").split(" | ")] if table else [],
+            rule=table[1] if table else "",
+            rows=table[2:],
+            more=int(counted[1].replace(",", "")) if counted else 0,
+        )
+    return sections

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import generate_sample_data
 import numpy as np
+import polars as pl
 import psycopg2
 import pytest
 from sample_data import load
@@ -17,11 +18,15 @@ from sample_data.api_calls import Caller, plan_outages, work
 from sample_data.campaigns import Size, plan_campaigns
 from sample_data.load import RefusedError, generate
 from sample_data.reference import Prices, endpoint_spellings, service_spellings, squeeze
-from sample_data.shapes import TABLES_OF_SHAPE
+from sample_data.shapes import TABLES_OF_SHAPE, shape_named
+from sample_data.truth import Truth
+from sample_data.values import SECOND
 
 SHAPES = tuple(TABLES_OF_SHAPE)
 API_CALLS = 2_000
 UNTIL = datetime(2025, 9, 3, 15, 30, tzinfo=timezone.utc)
+SUNDAY_NIGHT = datetime(2025, 8, 31, 23, 50, tzinfo=timezone.utc)  # and the end of a month
+MONDAY_BEFORE_OPENING = datetime(2025, 9, 1, 0, 5, tzinfo=timezone.utc)
 
 LEADS = {
     "current": "select id, campaign_id, created_at, business_name, phone, place_id, 'businesses' as source_table, "
@@ -107,9 +112,12 @@ def rows(cursor, query: str) -> list[tuple]:
     return cursor.fetchall()
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_rows_are_what_the_truth_says(empty_database: str, shape: str) -> None:
-    truth = generate(empty_database, shape, API_CALLS, seed=3, until=UNTIL)
+@pytest.mark.parametrize(
+    ("shape", "until"),
+    [*((shape, UNTIL) for shape in SHAPES), ("hybrid", SUNDAY_NIGHT), ("hybrid", MONDAY_BEFORE_OPENING)],
+)
+def test_rows_are_what_the_truth_says(empty_database: str, shape: str, until: datetime) -> None:
+    truth = generate(empty_database, shape, API_CALLS, seed=3, until=until)
 
     assert truth["api_calls"]["total"] == sum(truth["api_calls"]["by_service"].values()) == API_CALLS
     with connected(empty_database) as cursor:
@@ -124,7 +132,7 @@ def test_rows_are_what_the_truth_says(empty_database: str, shape: str) -> None:
             (truth["leads"], Decimal(truth["lead_cost"]))
         ]
         assert exports(cursor, shape) == truth["exports"]
-        assert_lies_in_period(cursor, shape)
+        assert_lies_in_period(cursor, shape, until)
 
 
 def found_defects(cursor, shape: str) -> dict[str, set[tuple[str, str]]]:
@@ -168,14 +176,14 @@ def exports(cursor, shape: str) -> int:
     return rows(cursor, query)[0][0]
 
 
-def assert_lies_in_period(cursor, shape: str) -> None:
+def assert_lies_in_period(cursor, shape: str, until: datetime) -> None:
     """Only planted records are newer than the end of the data."""
     for table in ("campaigns", "api_usage", "api_usage_log", "api_cost_tracking", "businesses", "enhanced_leads"):
         if table in TABLES_OF_SHAPE[shape]:
             query = f"select min(created_at), max(created_at) from {table} where not {FUTURE}"
             first, last = rows(cursor, query)[0]
-            assert (UNTIL - first).days <= 91, table
-            assert last <= UNTIL, table
+            assert (until - first).days <= 91, table
+            assert last <= until, table
 
 
 def test_second_load_is_refused_and_changes_nothing(empty_database: str) -> None:
@@ -219,6 +227,75 @@ def test_lead_links_point_to_enhanced_leads(empty_database: str, shape: str, exp
     """
     with connected(empty_database) as cursor:
         assert [valid for (valid,) in rows(cursor, query)] == expected
+
+
+@pytest.fixture
+def sample(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], tuple[dict[str, list[pl.DataFrame]], Truth]]:
+    """Makes the rows of a small sample, by table, and their truth, without a database."""
+    tables: dict[str, list[pl.DataFrame]] = {}
+
+    def keep(cursor: None, frames: dict[str, pl.DataFrame]) -> None:
+        for table, frame in frames.items():
+            tables.setdefault(table, []).append(frame)
+
+    monkeypatch.setattr(load, "_as_csv", lambda frame: frame)
+    monkeypatch.setattr(load, "_copy", keep)
+
+    def made(until: datetime) -> tuple[dict[str, list[pl.DataFrame]], Truth]:
+        tables.clear()
+        truth = load._fill(None, shape_named("hybrid"), 1000, 1, int(until.timestamp()) * SECOND, lambda line: None)
+        return tables, truth
+
+    return made
+
+
+# Each hour of the day, in a week in which a year ends, with minutes and seconds; 29 February; and when clocks change.
+ENDS = [
+    *(datetime(2026, 12, 28, tzinfo=timezone.utc) + timedelta(seconds=25_341 * number) for number in range(24)),
+    *(datetime(2028, 2, 29, hour, 59, 59, tzinfo=timezone.utc) for hour in (0, 12, 23)),
+    *(datetime(2027, month, day, 1, tzinfo=timezone.utc) for month, day in ((3, 28), (10, 31))),
+]
+AHEAD = ("expires_at", "rate_limit_reset")  # times that are meant to come
+EXPORTS_APART = timedelta(minutes=10)
+
+
+def test_whenever_the_data_ends_it_is_of_the_same_kind(sample) -> None:
+    kinds = None
+    for until in ENDS:
+        tables, truth = sample(until)
+        assert truth.calls.total() == 1000, until
+        found = {issue_type: len(records) for issue_type, records in truth.as_json()["defects"].items()}
+        # all planted defects, and as many; how many records a deleted campaign has is chance
+        del found["orphan_api_call"], found["deleted_campaign_spend"], found["missing_cost"]
+        kinds = kinds or found
+        assert found == kinds, until
+        for table, frames in tables.items():
+            for frame in frames:
+                times = frame.select(pl.selectors.datetime() - pl.selectors.by_name(*AHEAD, require_all=False))
+                late = times.filter(pl.any_horizontal(pl.all() > until.replace(tzinfo=None)))
+                planned = late.filter(pl.any_horizontal(pl.all() > until.replace(tzinfo=None) + timedelta(days=3_000)))
+                assert len(late) == len(planned), (until, table)
+        campaigns = tables["campaigns"][0]
+        at_work = campaigns.filter(pl.col("status") == "active").select("id")
+        assert len(at_work.join(tables["businesses"][0], left_on="id", right_on="campaign_id")), until
+        exports = tables["export_history"][0].sort("created_at")
+        assert exports.select(pl.col("created_at").diff().over("campaign_id").min()).item() >= EXPORTS_APART, until
+
+
+def test_odd_calls_are_alone_whenever_the_data_ends(sample) -> None:
+    """Each is minutes from any call that is no odd one, so that it is paired with none."""
+    for until in ENDS[::3]:
+        tables, _ = sample(until)
+        for table in ("api_usage", "api_usage_log"):
+            *ordinary, odd = (frame["created_at"].sort() for frame in tables[table])
+            nearest = odd.to_frame().join_asof(
+                pl.concat(ordinary).sort().alias("other").to_frame(),
+                left_on="created_at",
+                right_on="other",
+                strategy="nearest",
+            )
+            distance = (nearest["created_at"] - nearest["other"]).abs()
+            assert distance.min() > timedelta(minutes=5), (until, table)
 
 
 def test_leads_cost_what_their_calls_cost() -> None:

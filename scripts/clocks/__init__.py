@@ -1,0 +1,1 @@
+"""Another clock for all processes of a run: how it is made, and whether they all see it."""
