@@ -1,115 +1,234 @@
-"""Run every check of the project, all of them even if one fails. Called by ./scripts/test."""
+"""Prove the project right: lint, governance, dbt's own tests and pytest against real PostgreSQL servers.
+
+The servers are started for it and ended with it; your database and the embedded one are not touched. Without a PART
+everything is checked. All parts are run even if one fails; the last line says how it went.
+
+Exit code: 0 all passed, 1 something failed, 2 wrong usage, 130 interrupted.
+"""
 
 from __future__ import annotations
 
+import argparse
+import ast
 import importlib.util
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import embedded_postgres
-from embedded_postgres import REPOSITORY
 from errors import UserFacingError
-from generate_sample_data import generate
-from own_database import environment_without_database
 
+REPOSITORY = Path(__file__).resolve().parent.parent
+TESTS = REPOSITORY / "tests" / "python"
+LINTED = ("models", "analyses", "tests/dbt")
 LINT_DATABASE = "leadgen"
 LINT_API_CALLS = 1_000
 
+# What is over in seconds comes first, so that a slip is told at once. sqlfluff and dbt-bouncer go on beside pytest;
+# they read what dbt's parsing writes.
+AT_ONCE = {
+    "ruff": ["ruff", "check", "."],
+    "yamllint": ["yamllint", "--strict", "."],
+    "parse": ["dbt", "parse", "--quiet", "--no-partial-parse", "--warn-error"],
+}
+BESIDE = {
+    "bouncer": ["dbt-bouncer", "run", "--show-all-failures"],
+    "sqlfluff": ["sqlfluff", "lint", "--processes", "2"],
+}
+STATIC = (*AT_ONCE, *BESIDE)
+QUICK = "quick"
+# Tests that share servers and databases stay together (conftest.py). Beyond four, servers get in each other's way.
+IN_PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup", "--no-loadscope-reorder")
 
-@dataclass(frozen=True)
-class Check:
-    """A command, and whether its output is worth seeing when it passes."""
+GROUPS = {
+    QUICK: "the static checks, sqlfluff on what has changed, and the tests that see most slips: about three minutes",
+    "static": f"{', '.join(STATIC)}",
+}
+ABOUT = {
+    "ruff": "style of the Python code",
+    "yamllint": "style of the YAML files",
+    "parse": "dbt reads the project without a warning",
+    "sqlfluff": "style of the SQL, as dbt compiles it",
+    "bouncer": "rules for models: descriptions, tests, names",
+}
+
+
+@dataclass
+class Outcome:
+    """How a check went: passed, failed or skipped, with what it printed."""
 
     name: str
-    command: list[str]
-    is_shown: bool = False
+    status: str
+    seconds: float
+    output: str = ""
 
-
-# sqlfluff and dbt-bouncer come after dbt's parsing, whose manifest they read.
-STATIC_CHECKS = (
-    Check("ruff", ["ruff", "check", "."]),
-    Check("yamllint", ["yamllint", "--strict", "."]),
-    Check("dbt parse without warnings", ["dbt", "parse", "--quiet", "--no-partial-parse", "--warn-error"]),
-    # Models that ask the database what has been built can be compiled only once the project's own table is there.
-    Check("dbt create_functions", ["dbt", "run-operation", "--quiet", "create_functions"]),
-    Check("sqlfluff", ["sqlfluff", "lint", "--processes", "2", "models", "analyses", "tests/dbt"]),
-    Check("dbt-bouncer", ["dbt-bouncer", "run", "--show-all-failures"]),
-)
-# Tests that share servers and databases stay together (conftest.py). Beyond four, servers get in each other's way.
-IN_PARALLEL = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup"]
-PYTEST = Check("pytest", ["pytest", "-q", "--durations=10", *IN_PARALLEL], is_shown=True)
+    def tell(self) -> None:
+        print(f"{self.name}: {self.status}" + (f" in {self.seconds:.0f} s" if self.seconds >= 1 else ""), flush=True)
+        if self.status == "failed" and self.output:
+            print(self.output, flush=True)
 
 
 def main() -> int:
+    parts = _parts()
     os.chdir(REPOSITORY)
-    outcomes = {}
-    with tempfile.TemporaryDirectory(prefix="leadgen-checks-") as folder:
-        data_dir = Path(folder) / "postgres"
-        try:
-            environment = _lint_environment(data_dir)
-            for check in STATIC_CHECKS:
-                outcomes[check.name] = _run(check, environment)
-        finally:
-            embedded_postgres.stop(data_dir)
-    outcomes[PYTEST.name] = _run(PYTEST, _base_environment())
-    return _summarize(outcomes)
+    started = time.monotonic()
+    outcomes = _check(parts)
+    passed, failed, skipped = (
+        [outcome.name for outcome in outcomes if outcome.status == status] for status in ("passed", "failed", "skipped")
+    )
+    seconds = time.monotonic() - started
+    line = f"{len(passed)} passed" + (f" ({', '.join(passed)})" if passed else "")
+    line += f", {len(failed)} failed" + (f" ({', '.join(failed)})" if failed else "")
+    line += f", {len(skipped)} skipped ({', '.join(skipped)})" if skipped else ""
+    print(f"\n{line}, in {seconds // 60:.0f} min {seconds % 60:.0f} s")
+    return 1 if failed else 0
+
+
+def _check(parts: list[str]) -> list[Outcome]:
+    is_quick = QUICK in parts
+    static = [name for name in STATIC if not parts or is_quick or {"static", name} & set(parts)]
+    files = [name for name in tests_by_name() if name in parts]
+    with _lint_environment(static) as environment:
+        outcomes = []
+        for name in static:
+            if name in AT_ONCE:
+                outcomes.append(_run(name, AT_ONCE[name], environment))
+                outcomes[-1].tell()
+        beside = [name for name in static if name in BESIDE]
+        found: list[Outcome] = []
+        at_work = threading.Thread(target=lambda: found.extend(_run_beside(beside, is_quick, environment)))
+        at_work.start()
+        if is_quick:
+            outcomes.append(_run_pytest("pytest quick", ["-m", QUICK, *IN_PARALLEL]))
+        if not parts:
+            outcomes.append(_run_pytest("pytest", [*IN_PARALLEL]))
+        elif files:
+            paths = [str(TESTS / f"test_{name}.py") for name in files]
+            outcomes.append(_run_pytest("pytest", [*paths, *(IN_PARALLEL if len(paths) > 1 else ())]))
+        at_work.join()
+        for outcome in found:
+            outcome.tell()
+    return [*outcomes, *found]
+
+
+def _run_beside(names: list[str], is_quick: bool, environment: dict[str, str]) -> Iterator[Outcome]:
+    for name in names:
+        command = BESIDE[name]
+        if name == "bouncer" and importlib.util.find_spec("dbt_bouncer") is None:
+            yield Outcome("bouncer (needs Python 3.11 or newer)", "skipped", 0)
+            continue
+        if name == "sqlfluff":
+            linted = _changed_sql() if is_quick else list(LINTED)
+            if not linted:
+                yield Outcome("sqlfluff (no SQL has changed)", "skipped", 0)
+                continue
+            # Models that ask the database what has been built compile only once the project's own table is there.
+            prepared = _run(name, ["dbt", "run-operation", "--quiet", "create_functions"], environment)
+            if prepared.status == "failed":
+                yield prepared
+                continue
+            command = [*command, *linted]
+        yield _run(name, command, environment)
+
+
+def _run(name: str, command: list[str], environment: dict[str, str]) -> Outcome:
+    started = time.monotonic()
+    done = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    return Outcome(name, "failed" if done.returncode else "passed", time.monotonic() - started, done.stdout)
+
+
+def _run_pytest(name: str, arguments: list[str]) -> Outcome:
+    print(f"{name}:", flush=True)
+    started = time.monotonic()
+    command = ["pytest", "-q", "--durations=10", *arguments]
+    done = subprocess.run(command, env=_base_environment(), stdin=subprocess.DEVNULL)
+    outcome = Outcome(name, "failed" if done.returncode else "passed", time.monotonic() - started)
+    outcome.tell()
+    return outcome
+
+
+def _changed_sql() -> list[str]:
+    """SQL files that are not as the main branch has them: what is committed since, and what is not yet."""
+
+    def git(*arguments: str) -> list[str]:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True)
+        return done.stdout.splitlines() if done.returncode == 0 else []
+
+    (base,) = git("merge-base", "HEAD", "origin/main") or ["HEAD"]
+    names = {*git("diff", "--name-only", base), *git("ls-files", "--others", "--exclude-standard")}
+    return sorted(n for n in names if n.endswith(".sql") and n.startswith(LINTED) and Path(n).exists())
 
 
 def _base_environment() -> dict[str, str]:
     """The developer's environment without a database, and with this folder's programs."""
+    from own_database import environment_without_database
+
     kept = environment_without_database()
     # Without a terminal, wide enough for dbt-bouncer's tables.
     return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}", "COLUMNS": "160"}
 
 
-def _lint_environment(data_dir: Path) -> dict[str, str]:
+@contextmanager
+def _lint_environment(static: list[str]) -> Iterator[dict[str, str]]:
     """A database with sample data in it: what a model compiles to depends on the columns that its source has."""
-    server = embedded_postgres.start(data_dir, durable=False)
-    embedded_postgres.ensure_database(server, LINT_DATABASE)
-    generate(server.dsn(LINT_DATABASE), "hybrid", api_calls=LINT_API_CALLS)
-    return {**_base_environment(), **server.environment(LINT_DATABASE)}
+    if not static:
+        yield _base_environment()
+        return
+    import embedded_postgres
+    from generate_sample_data import generate
+
+    with tempfile.TemporaryDirectory(prefix="leadgen-checks-") as folder:
+        data_dir = Path(folder) / "postgres"
+        try:
+            server = embedded_postgres.start(data_dir, durable=False)
+            embedded_postgres.ensure_database(server, LINT_DATABASE)
+            generate(server.dsn(LINT_DATABASE), "hybrid", api_calls=LINT_API_CALLS)
+            yield {**_base_environment(), **server.environment(LINT_DATABASE)}
+        finally:
+            embedded_postgres.stop(data_dir)
 
 
-def _run(check: Check, environment: dict[str, str]) -> str:
-    """Run one check and say how it went; returns passed, failed or skipped."""
-    if check.name == "dbt-bouncer" and importlib.util.find_spec("dbt_bouncer") is None:
-        print("dbt-bouncer: skipped, it needs Python 3.11 or newer", flush=True)
-        return "skipped"
-    print(f"{check.name}: ", end="\n" if check.is_shown else "", flush=True)
-    started = time.monotonic()
-    result = subprocess.run(
-        check.command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=None if check.is_shown else subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+def tests_by_name() -> dict[str, str]:
+    """Parts of pytest by name, each with the first sentence of what its file says of itself."""
+    paths = sorted(TESTS.glob("test_*.py"))
+    return {path.stem.removeprefix("test_"): _first_line(path) for path in paths}
+
+
+def _first_line(path: Path) -> str:
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+def _parts() -> list[str]:
+    about = {**GROUPS, **ABOUT, **tests_by_name()}
+    width = max(map(len, about))
+    parser = argparse.ArgumentParser(
+        prog="./scripts/test",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="parts:\n" + "\n".join(f"  {name:<{width}}  {text}" for name, text in about.items()),
     )
-    outcome = "failed" if result.returncode else "passed"
-    print(f"{outcome} in {time.monotonic() - started:.0f} s", flush=True)
-    if outcome == "failed" and result.stdout:
-        print(result.stdout, flush=True)
-    return outcome
-
-
-def _summarize(outcomes: dict[str, str]) -> int:
-    print()
-    for name, outcome in outcomes.items():
-        print(f"  {name:<40} {outcome}")
-    passed, failed, skipped = (list(outcomes.values()).count(word) for word in ("passed", "failed", "skipped"))
-    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
-    return 1 if failed else 0
+    parser.add_argument("parts", nargs="*", metavar="PART", help="one or more of the parts below")
+    parts = parser.parse_args().parts
+    unknown = [part for part in parts if part not in about]
+    if unknown:
+        parser.error(f"there is no part '{unknown[0]}'; ./scripts/test --help lists them")
+    return parts
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        sys.exit(130)
     except UserFacingError as error:
         sys.exit(f"Error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("\nInterrupted.")

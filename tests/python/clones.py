@@ -23,6 +23,8 @@ select ('00000000-0000-4000-9000-00000000000' || n)::uuid, '00000000-0000-4000-8
     '2025-01-01 11:00+00'
 from generate_series(1, 2) as n;
 """
+PATIENCE_SECONDS = 3600
+"""After which a program is taken to hang, however busy the machine is."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Clone:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=PATIENCE_SECONDS,
         )
 
 

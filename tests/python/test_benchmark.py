@@ -32,7 +32,8 @@ from benchmarks.panels import (
 from benchmarks.plot import write_plot
 from benchmarks.size import Measured, check_disk, usage_agrees
 from benchmarks.timing import BusySessions, Patience, Timing, TookTooLongError, time_warm
-from conftest import REPOSITORY
+from clones import PATIENCE_SECONDS
+from conftest import REPOSITORY, query
 from errors import UserFacingError
 
 PROGRAM = [sys.executable, str(REPOSITORY / "scripts" / "benchmark.py")]
@@ -105,7 +106,7 @@ def test_termination_removes_the_server(tmp_path: Path) -> None:
         assert any("API calls" in line for line in process.stderr), "it ended before it had loaded anything"
         assert [path for path in tmp_path.iterdir() if path.name.startswith("leadgen-benchmark-")]
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=90)
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130, errors
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -143,8 +144,9 @@ def test_answers_that_differ_do_not_agree() -> None:
 
 
 def test_warm_timing_stops_when_it_should() -> None:
-    patience = Patience(repetitions=5, panel_seconds=0.05, limit_seconds=1)
+    patience = Patience(repetitions=5, panel_seconds=60, limit_seconds=1)
     assert len(time_warm(lambda: [], patience)[0].seconds) == 5
+    patience = replace(patience, panel_seconds=0.05)
     slow, answer = time_warm(lambda: time.sleep(0.06) or [1], patience)
     assert (len(slow.seconds), answer) == (1, [1])
 
@@ -155,23 +157,39 @@ def test_warm_timing_stops_when_it_should() -> None:
 
 
 def test_statement_is_stopped_at_the_limit(empty_database: str) -> None:
-    patience = Patience(repetitions=5, panel_seconds=1, limit_seconds=0.2)
+    patience = Patience(repetitions=5, panel_seconds=60, limit_seconds=2)
     with contenders.postgres(empty_database, "public", patience.limit_seconds) as ask:
-        timing, answer = time_warm(lambda: ask("select pg_sleep(10)"), patience)
+        timing, answer = time_warm(lambda: ask("select pg_sleep(600)"), patience)
         assert (timing.is_stopped, answer) == (True, [])
         assert ask("select 1") == [(1,)]
 
 
 def test_sessions_that_work_side_by_side_count_once(empty_database: str) -> None:
-    def work() -> None:
-        with closing(psycopg2.connect(empty_database, application_name="at_work")) as connection:
-            connection.cursor().execute("select pg_sleep(0.5)")
-            time.sleep(0.3)
-
-    with BusySessions(empty_database, "at_work") as sessions, ThreadPoolExecutor() as pool:
-        for _ in range(2):
-            pool.submit(work)
-    assert sessions.seconds == pytest.approx(0.5, abs=0.2)
+    """Two that wait for a lock are both busy, and what they do not do before and after is nothing."""
+    at_work = [psycopg2.connect(empty_database, application_name="at_work") for _ in range(2)]
+    busy = "select from pg_stat_activity where application_name = 'at_work' and state = 'active'"
+    with closing(psycopg2.connect(empty_database)) as holder:
+        holder.cursor().execute("select pg_advisory_lock(1)")
+        with BusySessions(empty_database, "at_work") as sessions, ThreadPoolExecutor() as pool:
+            begun = time.monotonic()
+            working = [pool.submit(one.cursor().execute, "select pg_advisory_lock_shared(1)") for one in at_work]
+            try:
+                while len(query(empty_database, busy)) < 2:
+                    assert time.monotonic() < begun + PATIENCE_SECONDS
+                both_busy = time.monotonic()
+                # On a busy machine it takes a while until both are, and that must not count for much.
+                time.sleep(max(1, 10 * (both_busy - begun)))
+                least = time.monotonic() - both_busy
+            finally:
+                holder.cursor().execute("select pg_advisory_unlock(1)")
+            for one in working:
+                one.result()
+            most = time.monotonic() - begun
+            time.sleep(most)
+    for one in at_work:
+        one.close()
+    # Counted twice, or when idle, it would be twice as much.
+    assert 0.75 * least < sessions.seconds < 1.4 * most
 
 
 def test_goals_are_judged_at_their_sizes(tmp_path: Path) -> None:

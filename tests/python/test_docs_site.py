@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from browser import PATIENCE_MS
 from conftest import REPOSITORY, ShapeDatabase, describe_failures, query, run_dbt
 from docs_pages.columns import write_column_lineage
 from docs_pages.last_run import last_run_body
@@ -125,16 +126,18 @@ def test_browser_asks_nobody_and_complains_of_nothing(site: Path) -> None:
     asked, said = [], []
     with sync_playwright() as playwright:
         flags = [f"--{flag}" for flag in FLAGS.split()]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags, timeout=PATIENCE_MS)
         for name in PAGES:
             page = browser.new_page(viewport={"width": 1400, "height": 900})
+            page.set_default_timeout(PATIENCE_MS)
             page.on("request", lambda request: asked.append(request.url))
             # dbt's own page, opened from disk, asks for icons that it has not named yet.
             if name != "dbt-docs.html":
                 page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
             page.on("pageerror", lambda error, name=name: said.append(f"{name}: {error}"))
             page.goto((site / name).as_uri())
-            page.wait_for_timeout(1500)
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(1000)  # for what it complains of once it is there
             if name in ("index.html", "questions.html", "contract.html", "decisions.html"):
                 assert page.evaluate("document.documentElement.scrollWidth") <= 1400, name
             page.close()

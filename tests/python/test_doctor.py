@@ -8,15 +8,27 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
 import yaml
-from conftest import REPOSITORY, ShapeDatabase, environment_of, execute, libpq_environment, query, run_dbt
-from diagnosis.project import Project, read_project
+from clones import PATIENCE_SECONDS
+from conftest import (
+    ONE_SERVER,
+    REPOSITORY,
+    ShapeDatabase,
+    environment_of,
+    execute,
+    libpq_environment,
+    parsed_before,
+    query,
+    run_dbt,
+    spare_parsing,
+)
+from diagnosis.project import Project, declared_tables
 from doctor import diagnose
 from embedded_postgres import Server
 
@@ -35,8 +47,9 @@ MARTS = yaml.safe_load((REPOSITORY / "models/marts/marts.yml").read_text())["mod
 
 @pytest.fixture(scope="module")
 def project(server: Server) -> Project:
-    with libpq_environment(server.environment("postgres")):
-        return read_project("{}")
+    manifest = parsed_before(["run-operation"], server.environment("postgres"))
+    manifest.build_parent_and_child_maps()
+    return Project(declared_tables(manifest), manifest, "{}")
 
 
 class Doctor:
@@ -45,7 +58,7 @@ class Doctor:
     def __init__(self, project: Project):
         self.project = project
 
-    def __call__(self, dsn: str, timeout: float = 30, is_embedded: bool = False) -> dict[str, Any]:
+    def __call__(self, dsn: str, timeout: float = 300, is_embedded: bool = False) -> dict[str, Any]:
         with libpq_environment(environment_of(dsn)), closing(psycopg2.connect(dsn)) as connection:
             return diagnose(connection, self.project, timeout, is_embedded)
 
@@ -109,12 +122,11 @@ def test_what_is_said_to_be_empty_is(shape_database: ShapeDatabase, doctor: Doct
     assert empty <= expected <= empty | constant
 
 
+@ONE_SERVER
 def test_missing_columns_cost_what_is_said(server: Server, empty_database: str, doctor: Doctor, tmp_path: Path):
     """One column of each table is gone, and some that only together fill a column of a mart."""
     from generate_sample_data import generate
 
-    if "embedded" not in str(server.data_dir):
-        pytest.skip("the marts are the same there")
     generate(empty_database, "hybrid", api_calls=2_000)
     dropped = [
         "campaigns.budget_limit", "campaigns.completed_at", "campaigns.user_id", "businesses.phone",
@@ -297,7 +309,7 @@ def test_clocks(source: str, doctor: Doctor):
         source,
         """
         insert into campaigns (id, created_at)
-        select gen_random_uuid(), now() + span * interval '1 minute' from unnest(array[1, 10, 1000000]) as span
+        select gen_random_uuid(), now() + span * interval '1 minute' from unnest(array[1, 1000, 1000000]) as span
         union all select gen_random_uuid(), 'infinity'
         """,
     )
@@ -318,7 +330,9 @@ def test_a_clock_that_is_off(source: str, doctor: Doctor, monkeypatch: pytest.Mo
     monkeypatch.setattr("diagnosis.clocks.time.time", lambda: true_time() + 3_600)
     (finding,) = doctor.finds(source, "clock_skew").values()
     assert finding["severity"] == "warning"
-    assert re.search(r"3(600|599)\.\d s behind", finding["message"])
+    # as exactly as it can be told while the server takes its time to answer
+    seconds = re.search(r"([\d.]+) s behind", finding["message"])[1]
+    assert float(seconds) == pytest.approx(3_600, abs=60)
 
 
 def test_rights(source: str, doctor: Doctor):
@@ -406,16 +420,17 @@ def test_a_slow_mart_is_given_up(source: str, doctor: Doctor):
 def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
     kept = {k: v for k, v in os.environ.items() if k != "DATABASE_URL" and not k.startswith("PG")}
     program = [str(REPOSITORY / "scripts" / "doctor"), *arguments]
-    return subprocess.run(program, env={**kept, **environment}, capture_output=True, text=True, timeout=300)
+    if environment:
+        with suppress(yaml.YAMLError):
+            variables = yaml.safe_load(arguments[-1]) if "--vars" in arguments else {}
+            spare_parsing(REPOSITORY / "target" / "doctor", environment, **variables)
+    return subprocess.run(
+        program, env={**kept, **environment}, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
 
 
-@pytest.fixture
-def once(server: Server) -> None:
-    if "embedded" not in str(server.data_dir):
-        pytest.skip("the command line is the same there")
-
-
-def test_exit_codes_and_output(once: None, source: str):
+@ONE_SERVER
+def test_exit_codes_and_output(source: str):
     with _role(source) as role:
         execute(source, "insert into campaigns values (gen_random_uuid(), 'it''s', 'active', now())")
         well = _run("--json", **environment_of(role))
@@ -437,7 +452,8 @@ def test_exit_codes_and_output(once: None, source: str):
         assert "bad_variable" in {finding["code"] for finding in json.loads(zone.stdout)["findings"]}
 
 
-def test_it_could_not_look(once: None, source: str):
+@ONE_SERVER
+def test_it_could_not_look(source: str):
     gone = _run("--json", **{**environment_of(source), "PGPORT": "1"})
     assert gone.returncode == 3
     assert json.loads(gone.stdout)["error"] in gone.stderr
@@ -449,7 +465,8 @@ def test_it_could_not_look(once: None, source: str):
     assert _run("--vars", "{source_schema: ", **environment_of(source)).returncode == 3
 
 
-def test_the_commands_of_readme(once: None, server: Server, empty_database: str):
+@ONE_SERVER
+def test_the_commands_of_readme(server: Server, empty_database: str):
     """All of them, in their order, on the sample, and then without the leads that stop the migration there."""
     from generate_sample_data import generate
 
@@ -458,13 +475,20 @@ def test_the_commands_of_readme(once: None, server: Server, empty_database: str)
     commands = [line.partition("#")[0].strip() for line in "".join(blocks).splitlines()]
     assert len(commands) == 4
     generate(empty_database, "hybrid", api_calls=1_000)
+    for target_path in (REPOSITORY / "target", REPOSITORY / "target" / "doctor"):
+        spare_parsing(target_path, environment_of(empty_database))
 
     def run(command: str) -> subprocess.CompletedProcess:
         kept = {k: v for k, v in os.environ.items() if k != "DATABASE_URL" and not k.startswith("PG")}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**kept, **environment_of(empty_database), "PATH": path}
         return subprocess.run(
-            ["bash", "-c", command], cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300
+            ["bash", "-c", command],
+            cwd=REPOSITORY,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
         )
 
     examined = run(commands[0])

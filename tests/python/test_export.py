@@ -17,7 +17,7 @@ import openpyxl
 import polars
 import psycopg2
 import pytest
-from conftest import REPOSITORY, environment_of, execute, new_database, query
+from conftest import REPOSITORY, at_one_moment, environment_of, execute, new_database, query
 from embedded_postgres import Server
 from errors import UserFacingError
 from export import main
@@ -288,9 +288,13 @@ def test_memory_is_bounded(server: Server, empty_database: str, tmp_path: Path, 
 @pytest.mark.parametrize("shape_database", ["hybrid"], indirect=True)
 def test_every_mart_and_report_is_whole(shape_database, export, monkeypatch: pytest.MonkeyPatch) -> None:
     dsn = shape_database.dsn
-    for mart in MARTS:
+
+    def count(mart: str) -> None:
         frame = polars.read_parquet(export_alone(export, dsn, mart))
         assert frame.height == query(dsn, f"select count(*) from analytics.{mart}")[0][0], mart
+
+    for mart in MARTS:
+        at_one_moment(lambda mart=mart: count(mart))
     totals = {
         "campaign-performance": ("total_cost", "select sum(total_cost) from analytics.campaign_analytics"),
         "cost-analysis": ("total_cost", "select sum(total_cost) from analytics.api_cost_tracking"),

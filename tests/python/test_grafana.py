@@ -28,8 +28,7 @@ QUERIES = [
     for target in panel["targets"]
 ]
 SECONDS = {"1d": 86_400, "1h": 3_600, "5m": 300}
-UNTIL = datetime.now(timezone.utc)
-SINCE = UNTIL - timedelta(days=120)
+PERIOD = timedelta(days=120)
 
 
 def expand(statement: str, variables: dict[str, list[str]], interval: str = "1h") -> str:
@@ -45,7 +44,8 @@ def expand(statement: str, variables: dict[str, list[str]], interval: str = "1h"
         return f"floor(extract(epoch from {match['column']})/{size})*{size}{alias}"
 
     statement = re.sub(r"\$__timeGroup(?P<alias>Alias)?\((?P<column>[^,)]+),(?P<interval>[^,)]+)\)", group, statement)
-    between = f"BETWEEN '{SINCE:%Y-%m-%dT%H:%M:%SZ}' AND '{UNTIL:%Y-%m-%dT%H:%M:%SZ}'"
+    until = datetime.now(timezone.utc)
+    between = f"BETWEEN '{until - PERIOD:%Y-%m-%dT%H:%M:%SZ}' AND '{until:%Y-%m-%dT%H:%M:%SZ}'"
     statement = re.sub(r"\$__timeFilter\(([^)]*)\)", rf"\1 {between}", statement)
     assert "$" not in statement, f"not expanded: {statement}"
     return statement

@@ -6,13 +6,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import psycopg2
 import pytest
-from conftest import ShapeDatabase
+from changes import DROP_CONSTRAINTS, NEW_CALLS, NEW_EMAILS, NEW_LEADS, OLD_CHANGES, OTHER_CHANGES, at
+from conftest import ONE_SERVER, ShapeDatabase, copy_of, describe_failures, environment_of, execute, run_dbt
+from embedded_postgres import Server
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from independent import maximum_matching_size, pair_times
@@ -41,14 +45,18 @@ class Marts:
 
 @pytest.fixture(scope="module")
 def marts(shape_database: ShapeDatabase) -> Marts:
-    with closing(psycopg2.connect(shape_database.dsn)) as connection:
+    return read_marts(shape_database.dsn, shape_database.truth)
+
+
+def read_marts(dsn: str, truth: dict[str, Any]) -> Marts:
+    with closing(psycopg2.connect(dsn)) as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         with connection.cursor() as cursor:
             cursor.execute("select now()")
             (now,) = cursor.fetchone()
             actual = {mart: frame(mart, _read_mart(cursor, mart)) for mart in MARTS}
-    facts = read_facts(shape_database.dsn, "public", now)
-    return Marts(facts, marts_of(facts), actual, shape_database.truth)
+    facts = read_facts(dsn, "public", now)
+    return Marts(facts, marts_of(facts), actual, truth)
 
 
 def _read_mart(cursor: Any, mart: str) -> Iterator[dict[str, Any]]:
@@ -72,11 +80,34 @@ def _expression(name: str, kind: pl.DataType) -> sql.Composable:
 
 @pytest.mark.parametrize("mart", MARTS)
 def test_mart_equals_the_independent_computation(marts: Marts, mart: str) -> None:
+    assert_equal(marts, mart)
+
+
+def assert_equal(marts: Marts, mart: str) -> None:
     differences = list(_differences(mart, marts.expected[mart], marts.actual[mart]))
     if differences:
         shown = "\n".join(differences[:SHOWN_DIFFERENCES])
         columns = Counter(difference.split(": ")[1] for difference in differences)
         pytest.fail(f"{mart}: {len(differences)} differences {dict(columns)}, the first:\n{shown}", pytrace=False)
+
+
+@ONE_SERVER
+@pytest.mark.parametrize("shape_database", ["hybrid"], indirect=True)
+def test_marts_follow_the_source(server: Server, shape_database: ShapeDatabase, tmp_path: Path) -> None:
+    """New rows at once, and with the next run what has come late or has changed, wherever it lies."""
+    with copy_of(server, shape_database.shape) as dsn:
+        execute(dsn, DROP_CONSTRAINTS)
+        now = datetime.now(timezone.utc)
+        execute(dsn, at(NEW_CALLS + NEW_LEADS, 1, now, "0.5 seconds"))
+        unseen = read_marts(dsn, {})
+        for mart in MARTS:
+            assert_equal(unseen, mart)
+        execute(dsn, at(NEW_CALLS + NEW_LEADS + NEW_EMAILS + OTHER_CHANGES + OLD_CHANGES, 2, now, "7 minutes"))
+        result = run_dbt(["run", "--target-path", str(tmp_path)], environment_of(dsn))
+        assert result.success, describe_failures(result)
+        seen = read_marts(dsn, {})
+        for mart in MARTS:
+            assert_equal(seen, mart)
 
 
 def _differences(mart: str, expected: pl.DataFrame, actual: pl.DataFrame) -> Iterator[str]:
@@ -180,6 +211,7 @@ def _paired_moments(usage: list[int], log: list[int], pairs: list[tuple[int, int
     return Counter((usage[first], log[second]) for first, second in pairs)
 
 
+@settings(deadline=None)
 @given(
     usage=st.lists(st.integers(0, 12), max_size=6).map(sorted), log=st.lists(st.integers(0, 12), max_size=6).map(sorted)
 )

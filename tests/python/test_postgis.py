@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from conftest import build, describe_failures, environment_of, execute, query, run_dbt
+from conftest import NO_TESTS, build, describe_failures, environment_of, execute, query, run_dbt
 
 # Debian's PostgreSQL has the extension (postgresql-15-postgis-3), the embedded one has not.
 pytestmark = pytest.mark.parametrize("server", ["postgres15"], indirect=True)
@@ -79,7 +79,7 @@ def _read(dsn: str) -> list[tuple]:
 @pytest.mark.parametrize("schema", ["public", '"Ext en"'])
 def test_points_are_read(database: str, tmp_path: Path, schema: str, form: str):
     expected = _fill(database, schema, form)
-    build(database, tmp_path, "--select", "+enhanced_leads", "--exclude-resource-type", "test", "unit_test")
+    build(database, tmp_path, *NO_TESTS)
     assert _read(database) == expected
 
 

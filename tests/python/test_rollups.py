@@ -26,6 +26,7 @@ from test_golden import TABLES
 
 pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)
 
+MINUTES = 60
 CAMPAIGNS = 2
 USERS = 2
 SPELLINGS = [("hunter_io", "verify_email"), ("hunter.io", "verify-email"), ("google_places", "text_search")]
@@ -37,7 +38,7 @@ def uuid(kind: int, number: int) -> str:
     return f"00000000-0000-0000-{kind:04x}-{number:012x}"
 
 
-# Times in seconds before now: far back, across borders of hours and blocks, and after every watermark.
+# Times in seconds before `before_now(0)`: far back, across borders of hours and blocks, and after every watermark.
 seconds_ago = st.one_of(
     st.integers(0, 6 * 3600),
     st.builds(lambda blocks, seconds: blocks * 600 + seconds, st.integers(0, 36), st.integers(-6, 6)),
@@ -118,7 +119,12 @@ class Project:
         self.built_with = variables
 
     def invoke(self, *command: str, settle_seconds: int = 0, **variables: object) -> dbtRunnerResult:
-        variables = {"rollup_settle_seconds": settle_seconds, "rollup_lookback_hours": 1, **variables}
+        variables = {
+            "rollup_settle_seconds": settle_seconds,
+            "rollup_lookback_hours": 1,
+            "clock_skew_tolerance_minutes": 2 * MINUTES,  # no row is ahead of its time, whatever minute it is
+            **variables,
+        }
         target = self.folder / "-".join(str(value) for value in variables.values())
         options = ["--target-path", str(target), "--vars", json.dumps(variables)]
         return run_dbt([*command, *options], environment_of(self.dsn))
@@ -250,7 +256,11 @@ def statement_of(happening: str, *values: object) -> str:
 
 
 def before_now(seconds: int) -> str:
-    return f"::date_trunc('hour', now()) + interval '30 minutes' - interval '{seconds} seconds'"
+    """A border of blocks late in this hour: what is after it may not have come yet, and is of no later hour.
+
+    So the marts say the same of a row before it has come and when it has.
+    """
+    return f"::date_trunc('hour', now()) + interval '50 minutes' - interval '{seconds} seconds'"
 
 
 def literal(value: object) -> str:
@@ -269,17 +279,16 @@ def upsert(table: str, row: dict[str, object]) -> str:
     return insert(table, row)[:-1] + f" on conflict (id) do update set {updates};"
 
 
-MINUTES = 60
 USAGE = ("hunter_io", "verify_email")
 
 
 @pytest.fixture
 def started(project: Project) -> Project:
-    """One campaign with three calls an hour ago, two of them in both logs, all rolled up."""
+    """One campaign with three calls in the last hour, two of them in both logs, all rolled up."""
     project.reset()
-    rows = [("call", 1, 1, USAGE, 60 * MINUTES, 1, "0.1"), ("call", 2, 1, USAGE, 59 * MINUTES, -2, "0.2")]
-    rows += [("usage", 3, 1, USAGE, 58 * MINUTES, "0.4"), ("log", 4, 1, USAGE, 50 * MINUTES, "0.8")]
-    rows += [("hourly sum", 5, 1, USAGE, 60 * MINUTES), ("log", 5, None, USAGE, 40 * MINUTES, "1.6")]
+    rows = [("call", 1, 1, USAGE, 80 * MINUTES, 1, "0.1"), ("call", 2, 1, USAGE, 79 * MINUTES, -2, "0.2")]
+    rows += [("usage", 3, 1, USAGE, 78 * MINUTES, "0.4"), ("log", 4, 1, USAGE, 70 * MINUTES, "0.8")]
+    rows += [("hourly sum", 5, 1, USAGE, 80 * MINUTES), ("log", 5, None, USAGE, 60 * MINUTES, "1.6")]
     execute(project.dsn, "".join(statement_of(*row) for row in rows))
     project.run("--full-refresh")
     return project

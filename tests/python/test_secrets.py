@@ -14,7 +14,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg2
 import pytest
-from conftest import REPOSITORY, environment_of, execute, new_database, query
+import yaml
+from clones import PATIENCE_SECONDS
+from conftest import REPOSITORY, environment_of, execute, new_database, query, spare_parsing
 from embedded_postgres import Server
 from generate_sample_data import generate
 from psycopg2 import sql
@@ -51,6 +53,7 @@ class Workplace:
         return urlunsplit(("postgresql", address, settings["PGDATABASE"], "sslmode=disable", ""))
 
     def run(self, *command: str, **variables: str) -> int:
+        """Run a command of the copy; its exit status. What it prints is kept."""
         kept = {k: v for k, v in os.environ.items() if k != "DATABASE_URL" and not k.startswith(("PG", "DBT_"))}
         result = subprocess.run(
             command,
@@ -60,13 +63,23 @@ class Workplace:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=PATIENCE_SECONDS,
         )
         self.output.append(result.stdout)
         return result.returncode
 
-    def dbt(self, *arguments: str, **changes: str) -> int:
+    def build_all(self, is_parsed: bool = True, **changes: str) -> int:
+        """What a user does first. `is_parsed`: dbt finds its last parse."""
+        settings = {"DATABASE_URL": self.url(**changes)}
+        if is_parsed:
+            spare_parsing(self.folder / "target", settings)
+        return self.run("scripts/run", **settings)
+
+    def dbt(self, *arguments: str, is_parsed: bool = True, **changes: str) -> int:
         settings = {**environment_of(self.dsn), "PGUSER": self.role, "PGPASSWORD": self.password, **changes}
+        if is_parsed:
+            variables = yaml.safe_load(arguments[-1]) if "--vars" in arguments else {}
+            spare_parsing(self.folder / "target", settings, **variables)
         options = ["--profiles-dir", "profiles", "--log-level", "debug", "--log-level-file", "debug"]
         return self.run("dbt", *arguments, *options, **settings)
 
@@ -133,9 +146,11 @@ def test_the_search_finds(workplace: Workplace, tmp_path: Path) -> None:
 
 
 def test_a_full_run(workplace: Workplace) -> None:
-    assert workplace.run("scripts/run", DATABASE_URL=workplace.url()) == 0, workplace.output[-1]
+    assert workplace.build_all(is_parsed=False) == 0, workplace.output[-1]
     variables = "{tenant_mode: true, mask_personal_data: true}"
-    assert workplace.dbt("build", "--selector", "everything", "--full-refresh", "--vars", variables) == 0
+    build = ("build", "--selector", "everything", "--exclude-resource-type", "unit_test", "--full-refresh")
+    build += ("--vars", variables)
+    assert workplace.dbt(*build, is_parsed=False) == 0
     assert workplace.dbt("docs", "generate", "--static") == 0, workplace.output[-1][-2000:]
     assert workplace.dbt("run-operation", "create_roles", "--vars", "{reporter_role: nobody_yet}") == 0
     assert workplace.dbt("source", "freshness") in (0, 1)
@@ -170,7 +185,7 @@ def test_a_run_that_fails(workplace: Workplace, failure: str) -> None:
     execute(workplace.dsn, FAILURES[failure].format(role=workplace.role))
     try:
         assert workplace.dbt("build", "--full-refresh") != 0
-        assert workplace.run("scripts/run", DATABASE_URL=workplace.url()) != 0
+        assert workplace.build_all() != 0
     finally:
         execute(workplace.dsn, MENDED.format(role=workplace.role))
     assert workplace.traces() == []
@@ -191,7 +206,7 @@ def test_a_connection_that_fails(workplace: Workplace, changes: dict[str, str]) 
     assert workplace.dbt("run", **changes) != 0
     assert workplace.dbt("debug", **changes) != 0
     if "PGSSLMODE" not in changes:
-        assert workplace.run("scripts/run", DATABASE_URL=workplace.url(**changes)) != 0
+        assert workplace.build_all(**changes) != 0
     assert workplace.traces() == []
 
 
@@ -199,7 +214,7 @@ def test_a_wrong_password(workplace: Workplace) -> None:
     execute(workplace.dsn, f"alter role {workplace.role} password 'other'")
     try:
         assert workplace.dbt("run") != 0
-        assert workplace.run("scripts/run", DATABASE_URL=workplace.url()) != 0
+        assert workplace.build_all() != 0
     finally:
         execute(workplace.dsn, f"alter role {workplace.role} password '{workplace.password}'")
     assert workplace.traces() == []

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import MARTS, build, execute, mart_rows
+from conftest import MARTS, assert_equal_marts, build, copy_of, environment_of, execute, mart_rows
+from embedded_postgres import Server
 from test_golden import ROWS, TABLES
 
 pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)
 
 
-def test_empty_filled_rebuilt_and_refreshed(empty_database: str, tmp_path: Path):
+def test_empty_filled_rebuilt_and_refreshed(server: Server, empty_database: str, tmp_path: Path):
     dsn = empty_database
     execute(dsn, TABLES)
     build(dsn, tmp_path)
@@ -19,10 +20,11 @@ def test_empty_filled_rebuilt_and_refreshed(empty_database: str, tmp_path: Path)
 
     execute(dsn, ROWS)
     build(dsn, tmp_path, "--resource-type", "model")
-    loaded = mart_rows(dsn)
-    assert all(loaded.values()), [mart for mart, rows in loaded.items() if not rows]
+    filled = mart_rows(dsn)
+    assert all(filled.values()), [mart for mart, rows in filled.items() if not rows]
 
-    build(dsn, tmp_path, "--resource-type", "model")
-    assert mart_rows(dsn) == loaded
-    build(dsn, tmp_path, "--full-refresh")
-    assert mart_rows(dsn) == loaded
+    with copy_of(server, environment_of(dsn)["PGDATABASE"]) as before:
+        build(dsn, tmp_path, "--resource-type", "model")
+        assert_equal_marts(dsn, before)
+        build(dsn, tmp_path, "--full-refresh")
+        assert_equal_marts(dsn, before)
