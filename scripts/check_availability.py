@@ -71,7 +71,7 @@ OTHER_SESSIONS = """
 select from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
 """
-SESSION_END_SECONDS = 60
+SESSION_END_SECONDS = 5
 QUICK = {"builds": 1, "full_refreshes": 1, "kills": 3, "hold": 5, "load": 10, "without_tests": True}
 
 
