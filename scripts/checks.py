@@ -43,8 +43,10 @@ BESIDE = {
 }
 STATIC = (*AT_ONCE, *BESIDE)
 QUICK = "quick"
-# Tests that share servers and databases stay together (conftest.py). Beyond four, servers get in each other's way.
-IN_PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup", "--no-loadscope-reorder")
+# Tests that share servers and databases stay together (conftest.py). One process more than cores, for each of them
+# waits now and then; beyond four, servers get in each other's way.
+PROCESSES = min(4, (os.cpu_count() or 1) + 1)
+IN_PARALLEL = ("-n", str(PROCESSES), "--dist", "loadgroup", "--no-loadscope-reorder")
 
 GROUPS = {
     QUICK: "the static checks, sqlfluff on what has changed, and the tests that see most slips: about three minutes",

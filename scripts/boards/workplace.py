@@ -18,6 +18,7 @@ from errors import UserFacingError
 from boards.reader import Reader
 
 BOARDS = REPOSITORY / "dashboards"
+PARTIAL_PARSE = "partial_parse.msgpack"
 MISSING = "The boards need the packages of ./scripts/setup --dashboards, and Python 3.11 or newer."
 
 
@@ -80,6 +81,7 @@ def workplace(reader: Reader) -> Iterator[Workplace]:
 
 def _write_manifest(target: Path, environment: dict[str, str]) -> None:
     """What says which relation of this database each ref() of a board is."""
+    _take_last_parse(target, environment)
     places = ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY / "profiles")]
     output = ["--quiet", "--log-level-file", "none", "--target-path", str(target)]
     # DBT_PROJECT_DIR is dct's folder here.
@@ -88,6 +90,14 @@ def _write_manifest(target: Path, environment: dict[str, str]) -> None:
     result = subprocess.run(command, env=own, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     if result.returncode:
         raise UserFacingError(f"dbt cannot read the project: {result.stdout.strip()}")
+
+
+def _take_last_parse(target: Path, _environment: dict[str, str]) -> None:
+    """Let dbt read only what has changed since it last read the project, if that was for this database."""
+    last_parse = REPOSITORY / "target" / PARTIAL_PARSE
+    if last_parse.exists():
+        target.mkdir()
+        shutil.copy(last_parse, target)
 
 
 def _program(name: str) -> Path:

@@ -45,7 +45,7 @@ class Suite:
         self.temporary.mkdir()
         arguments = ["quick"] if part == "quick" else []
         # The first red test tells enough.
-        options = {"PYTEST_ADDOPTS": "--maxfail=1"} if part == "whole" and mutation else {}
+        options = {"PYTEST_ADDOPTS": "--maxfail=1"} if mutation else {}
         started = time.monotonic()
         try:
             with self.output.open("w") as output:

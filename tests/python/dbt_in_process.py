@@ -30,6 +30,7 @@ from dbt.adapters.postgres import PostgresCredentials
 from dbt.artifacts.resources import FileHash
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
+from dbt.events.logging import track_behavior_change_warn
 from dbt.mp_context import get_mp_context
 from dbt.parser.manifest import PARTIAL_PARSE_FILE_NAME, extended_mashumaro_encoder
 from dbt.version import __version__ as dbt_version
@@ -44,6 +45,8 @@ NOWHERE = {"PGHOST": "127.0.0.1", "PGPORT": "1", "PGUSER": "x", "PGPASSWORD": "x
 READ_BY_PARSING = ("source_schema", "tenant_mode", "qualified_lead_value_usd")
 """Variables that say what the project's nodes are. All others are read when a node is run."""
 DEFAULTS = yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+WITHOUT_ARTIFACTS = ("build", "run", "run-operation", "test")
+"""Commands whose result tells all, unless `--write-json` is given: the manifest takes a fifth of a short run."""
 SHARED_FOLDER = "LEADGEN_TESTS_SHARED_FOLDER"
 """Names the environment variable with the folder that all processes of a test run share (conftest.py)."""
 
@@ -55,7 +58,7 @@ def run_dbt(
 
     `manifest` is what parsing the same project gave before, with variables that differ at most in what is read at run
     time; without one, the repository is parsed once for each set of variables. Without `--target-path` among the
-    arguments the artifacts go to the repository's target/. No log is written unless they have a `--log-level-file`.
+    arguments compiled SQL goes to the repository's target/. No log is written unless they have a `--log-level-file`.
     """
     if manifest is None and project == REPOSITORY and arguments[0] != "parse":
         manifest = parsed_before(arguments, environment)
@@ -67,6 +70,8 @@ def run_dbt(
         output += ["--log-level", "warn"]
     if "--log-level-file" not in arguments:
         output += ["--log-level-file", "none"]
+    if arguments[0] in WITHOUT_ARTIFACTS and "--write-json" not in arguments:
+        output.append("--no-write-json")
     with libpq_environment(environment):
         return dbtRunner(manifest).invoke([*arguments, *places, *output])
 
@@ -215,7 +220,9 @@ def _fire_heard_event(
 ) -> None:
     """Leave out what nobody hears: dbt writes the text of every event, and only then sees that no log wants it."""
     loggers = [logger._python_logger for logger in manager.loggers]
-    is_heard = manager.callbacks or any(logger is None or logger.isEnabledFor(logging.DEBUG) for logger in loggers)
+    is_heard = any(callback is not track_behavior_change_warn for callback in manager.callbacks) or any(
+        logger is None or logger.isEnabledFor(logging.DEBUG) for logger in loggers
+    )
     if is_heard or (level or e.level_tag()) != EventLevel.DEBUG:
         _fire_event(manager, e, level, node, force_warn_or_error_handling)
 

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import check_availability
 import pytest
+from conftest import spare_parsing
 
-SHORT = ["--builds=1", "--full-refreshes=0", "--kills=2", "--hold=5", "--load=5", "--without-tests"]
+SHORT = ["--builds=1", "--full-refreshes=0", "--kills=2", "--hold=5", "--load=5", "--without-tests", "--readers=1"]
+
+
+@pytest.fixture(autouse=True)
+def parsed_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program's copies of the project are read as the project has been read for other tests."""
+
+    class Project(check_availability.Project):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments)
+            spare_parsing(self.folder / "target", self.server.environment(self.database))
+
+    monkeypatch.setattr(check_availability, "Project", Project)
 
 
 def test_readers_notice_nothing(capsys: pytest.CaptureFixture) -> None:

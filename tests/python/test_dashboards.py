@@ -42,13 +42,8 @@ ROUNDING = 0.5000001
 def parsed_already() -> Iterator[None]:
     """A call of the boards' program reads the project as it has been read for another."""
 
-    def write_manifest(target: Path, environment: dict[str, str]) -> None:
-        spare_parsing(target, environment)
-        written(target, environment)
-
-    written = boards.workplace._write_manifest
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(boards.workplace, "_write_manifest", write_manifest)
+        patch.setattr(boards.workplace, "_take_last_parse", spare_parsing)
         yield
 
 

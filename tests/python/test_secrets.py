@@ -150,7 +150,7 @@ def test_a_full_run(workplace: Workplace) -> None:
     variables = "{tenant_mode: true, mask_personal_data: true}"
     build = ("build", "--selector", "everything", "--exclude-resource-type", "unit_test", "--full-refresh")
     build += ("--vars", variables)
-    assert workplace.dbt(*build, is_parsed=False) == 0
+    assert workplace.dbt(*build) == 0
     assert workplace.dbt("docs", "generate", "--static") == 0, workplace.output[-1][-2000:]
     assert workplace.dbt("run-operation", "create_roles", "--vars", "{reporter_role: nobody_yet}") == 0
     assert workplace.dbt("source", "freshness") in (0, 1)
