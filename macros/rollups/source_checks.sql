@@ -1,7 +1,7 @@
 {#
   For each source: what this run's int_source_changes has to look at. `scan_from` is the start of the lookback, or
   none for all rows; `watermark` and `version` are those of this run; `activity` is what the server had counted before
-  it looked.
+  it last looked at all rows, and `scanned_at` when that was.
 #}
 {% macro source_checks() %}
     {{ return(adapter.dispatch('source_checks', 'leadgen_analytics')()) }}
@@ -22,17 +22,20 @@
     {% for name, tables in tracked_sources().items() %}
         {% set header = none if is_new else run_query(
             "select cast(greatest(watermark, " ~ settled ~ ") as text), version, activity, record_count,"
-            ~ " cast(watermark - " ~ var('rollup_lookback_hours') ~ " * interval '1 hour' as text)"
-            ~ " from " ~ this ~ " where source_name = '" ~ name ~ "' and block_start = '-infinity'"
+            ~ " cast(watermark - " ~ var('rollup_lookback_hours') ~ " * interval '1 hour' as text),"
+            ~ scanned_lately()
+            ~ " from " ~ this ~ " as changes where source_name = '" ~ name ~ "' and block_start = '-infinity'"
         ).rows[0] %}
         {% set check = {
-            'scan_from': none, 'activity': source_activity(tables), 'anchor': none,
+            'scan_from': none, 'activity': source_activity(tables), 'scanned_at': none, 'anchor': none,
             'watermark': header[0] if header else reached[0], 'version': reached[1],
         } %}
         {% if header %}
             {% do check.update({'version': [header[1] + 1, reached[1]] | max}) %}
-            {% if is_explained(name, check.activity, header[2], header[3], header[4]) %}
-                {% do check.update({'scan_from': header[4], 'activity': header[2], 'anchor': header[3]}) %}
+            {% if header[5] and is_explained(name, check.activity, header[2], header[3], header[4]) %}
+                {% do check.update({
+                    'scan_from': header[4], 'activity': header[2], 'scanned_at': header[5], 'anchor': header[3],
+                }) %}
             {% endif %}
         {% endif %}
         {% do checks.update({name: check}) %}
@@ -50,8 +53,23 @@
 
 
 {#
-  What the server counts of the tables as one text: rows inserted, then rows updated and deleted, and the files they
-  are in, which are new after a truncate. None where it counts nothing, as for a view.
+  An expression: when all rows were last looked at, as text; NULL if that is too long ago to go by what the server has
+  counted since, or in the future. Not by name, because a table of an older version lacks the column.
+#}
+{% macro scanned_lately() -%}
+    case
+        when
+            cast(to_jsonb(changes) ->> 'scanned_at' as timestamptz)
+            between current_timestamp - {{ var('rollup_full_scan_hours') }} * interval '1 hour' and current_timestamp
+            then to_jsonb(changes) ->> 'scanned_at'
+    end
+{%- endmacro %}
+
+
+{#
+  What the server counts of the tables as one text: rows inserted, by table; then what must be as it was for the
+  counters to go on from where they were: the server, rows updated and deleted, and the files that the tables are in,
+  which are new after a truncate. None where it counts nothing, as for a view.
 #}
 {% macro source_activity(tables) %}
     {% set names = [] %}
@@ -69,9 +87,10 @@
         select case
             when current_setting('track_counts') = 'on' and bool_and(c.relkind in ('r', 'p'))
                 then
-                    sum(pg_stat_get_tuples_inserted(c.oid)) || ' ' || string_agg(
+                    string_agg(cast(pg_stat_get_tuples_inserted(c.oid) as text), ',' order by c.oid)
+                    || ' ' || ({{ counting_server() }}) || ' ' || string_agg(
                         concat_ws(
-                            '/', pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid), c.relfilenode
+                            '/', c.oid, c.relfilenode, pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid)
                         ),
                         ',' order by c.oid
                     )
@@ -83,12 +102,45 @@
 {% endmacro %}
 
 
+{#
+  A query for what changes when the counters of this database may have begun anew: after a crash, a restart, a failover
+  to a replica, a restored dump, a reset. The right to know the cluster and its timeline may have been taken away; what
+  else there is tells of each of these, too.
+#}
+{% macro counting_server() -%}
+    {%- set may_ask = run_query(
+        "select bool_and(has_function_privilege(name, 'execute'))"
+        ~ " from unnest(array['pg_control_system()', 'pg_control_checkpoint()']) as name"
+    ).rows[0][0] -%}
+    select concat_ws(
+        '/',
+        {%- if may_ask %}
+        (select system_identifier from pg_control_system()),
+        (select timeline_id from pg_control_checkpoint()),
+        {%- endif %}
+        extract(epoch from pg_postmaster_start_time()),
+        (select oid from pg_database where datname = current_database()),
+        (
+            select coalesce(cast(extract(epoch from stats_reset) as text), 'never')
+            from pg_stat_database
+            where datname = current_database()
+        ),
+        (select coalesce(cast(extract(epoch from stats_reset) as text), 'never') from pg_stat_bgwriter)
+    )
+{%- endmacro %}
+
+
 {# Whether the rows from `scan_from` on account for all that has happened since everything was last looked at. #}
 {% macro is_explained(source_name, activity, anchor_activity, anchor_count, scan_from) %}
     {% if var('replay_from') or activity is none or anchor_activity is none %}{{ return(false) }}{% endif %}
     {% set inserted, others = activity.split(' ', 1) %}
     {% set anchor_inserted, anchor_others = anchor_activity.split(' ', 1) %}
     {% if others != anchor_others %}{{ return(false) }}{% endif %}
+    {% set counters = {'new_rows': 0} %}
+    {% for now, before in zip(inserted.split(','), anchor_inserted.split(',')) %}
+        {% if now | int < before | int %}{{ return(false) }}{% endif %}
+        {% do counters.update({'new_rows': counters.new_rows + now | int - before | int}) %}
+    {% endfor %}
     {% set query %}
         select
             (select count(*) from ({{ source_rows(source_name, scan_from) }}) as recent)
@@ -98,5 +150,5 @@
                 where source_name = '{{ source_name }}' and block_start > '-infinity' and block_start < '{{ scan_from }}'
             )
     {% endset %}
-    {{ return(inserted | int - anchor_inserted | int <= run_query(query).rows[0][0] - anchor_count) }}
+    {{ return(counters.new_rows <= run_query(query).rows[0][0] - anchor_count) }}
 {% endmacro %}

@@ -17,6 +17,12 @@
         {% endfor %}
         {{ log('Columns of another type, unreadable values read as NULL: ' ~ texts | join(', '), info=true) }}
     {% endif %}
+    {% if source.left_tables %}
+        {{ log(
+            'Until this run the marts have read ' ~ source.left_tables | join(', ')
+            ~ ', which has been renamed or is no longer the source', info=true
+        ) }}
+    {% endif %}
     {% if source.missing_indexes %}
         {{ log('Indexes missing, runs and marts are slower without: ' ~ source.missing_indexes | join(' '), info=true) }}
     {% endif %}
@@ -27,8 +33,8 @@
 
 {#
   What the source has and lacks: its `schema` and `shape`, the columns that are `present` by table, what is
-  `missing_required`, the `missing_tables` and `missing_columns` that are read as empty, `mistyped` columns, and
-  `missing_indexes`, the statements.
+  `missing_required`, the `missing_tables` and `missing_columns` that are read as empty, `mistyped` columns,
+  `missing_indexes`, the statements, and `left_tables`, which views read from before a table was swapped.
 #}
 {% macro inspect_source() %}
     {% set found = {
@@ -65,8 +71,38 @@
     {% do found.update({
         'shape': 'enhanced' if not found.present.businesses else 'hybrid' if found.present.enhanced_leads else 'current',
         'missing_indexes': missing_indexes(found.present),
+        'left_tables': left_tables(found.present),
     }) %}
     {{ return(found) }}
+{% endmacro %}
+
+
+{# Tables that staging's views read, by name, and that are not the source's: a view stays with a table that is renamed. #}
+{% macro left_tables(present) %}
+    {{ return(adapter.dispatch('left_tables', 'leadgen_analytics')(present)) }}
+{% endmacro %}
+
+
+{% macro postgres__left_tables(present) %}
+    {% set query %}
+        select distinct format('%I.%I', table_schema.nspname, tables.relname)
+        from pg_catalog.pg_class as views
+        inner join pg_catalog.pg_rewrite as rules on views.oid = rules.ev_class
+        inner join pg_catalog.pg_depend as reads
+            on rules.oid = reads.objid and reads.classid = 'pg_rewrite'::regclass and reads.refclassid = 'pg_class'::regclass
+        inner join pg_catalog.pg_class as tables on reads.refobjid = tables.oid and views.oid <> tables.oid
+        inner join pg_catalog.pg_namespace as table_schema on tables.relnamespace = table_schema.oid
+        where
+            views.relkind = 'v'
+            and views.relnamespace = to_regnamespace({{ literal(adapter.quote(target.schema ~ '_staging')) }})
+            and not starts_with(table_schema.nspname, {{ literal(target.schema) }})
+            and not (
+                table_schema.nspname = {{ literal(var('source_schema')) }}
+                and tables.relname in ('{{ present | join("', '") }}')
+            )
+        order by 1
+    {% endset %}
+    {{ return(run_query(query).columns[0].values() | list) }}
 {% endmacro %}
 
 

@@ -41,6 +41,9 @@ def examine(patient: Patient) -> Iterator[Finding]:
         statement = f"alter table {quoted(patient.schema, name.split('.')[0])} alter column"
         statement += f" {quoted(name.split('.')[1])} type {expected} using {quoted(name.split('.')[1])}::{expected};"
         yield Finding("mistyped_column", "warning", name, message, statement)
+    for table in state["left_tables"]:
+        message = "is what marts read, and has been renamed or is no longer the source: they show nothing new"
+        yield Finding("left_table", "error", table, message, "run dbt")
     for statement in state["missing_indexes"]:
         table = statement.partition(" on ")[2].partition(" (")[0].rpartition(".")[2].strip('"')
         column = statement.partition("(")[2].partition(")")[0].strip('"')

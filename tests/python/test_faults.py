@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -22,6 +23,8 @@ from changes import DROP_CONSTRAINTS, NEW_CALLS, NEW_EMAILS, OTHER_CHANGES, at
 from conftest import (
     MARTS,
     assert_equal_marts,
+    assert_same_marts,
+    at_one_moment,
     describe_failures,
     environment_of,
     execute,
@@ -184,13 +187,133 @@ def test_postgres_is_killed(twins: Twins) -> None:
     twins.assert_healed(*ONLY_ROLLUPS)
 
 
+def postmaster_of(data_dir: Path) -> psutil.Process:
+    return psutil.Process(int((data_dir / "pgdata" / "postmaster.pid").read_text().splitlines()[0]))
+
+
 def kill_server(data_dir: Path) -> None:
-    pid = int((data_dir / "pgdata" / "postmaster.pid").read_text().splitlines()[0])
-    postmaster = psutil.Process(pid)
+    postmaster = postmaster_of(data_dir)
     processes = [postmaster, *postmaster.children(recursive=True)]
     for process in processes:
         process.send_signal(signal.SIGKILL)
     assert psutil.wait_procs(processes, timeout=300)[1] == []
+
+
+def crash(twins: Twins) -> None:
+    """As `pg_ctl stop -m immediate`: the server recovers, and has lost all statistics."""
+    postmaster = postmaster_of(twins.data_dir)
+    postmaster.send_signal(signal.SIGQUIT)
+    postmaster.wait(300)
+    assert embedded_postgres.start(twins.data_dir) == twins.server
+
+
+def reset_statistics(twins: Twins) -> None:
+    execute(twins.disturbed, "select pg_stat_reset()")
+
+
+def reset_statistics_of_tables(twins: Twins) -> None:
+    execute(twins.disturbed, "select pg_stat_reset_single_table_counters(relid) from pg_stat_user_tables")
+
+
+LATE_CHANGES = NEW_CALLS + """
+update api_usage set cost = coalesce(cost, 0) + 8
+where id in (select id from api_usage order by created_at, id limit 15);
+"""
+
+
+@pytest.mark.parametrize("forget", [crash, reset_statistics, reset_statistics_of_tables])
+def test_the_server_forgets_what_it_has_counted(twins: Twins, forget: Callable[[Twins], None]) -> None:
+    """An old cost is corrected and calls are imported late, and then the counters are what the last run had noted."""
+    forget(twins)
+    twins.run(twins.disturbed, *ONLY_ROLLUPS)
+    twins.change(LATE_CHANGES, step="1 day")
+    forget(twins)
+    twins.run(twins.disturbed, *ONLY_ROLLUPS)
+    twins.assert_equal(*ONLY_ROLLUPS, "--full-refresh")
+
+
+def test_a_replica_takes_over(twins: Twins, tmp_path: Path) -> None:
+    """It has counted nothing of what the primary has, and counts on from there."""
+    reset_statistics(twins)
+    twins.run(twins.disturbed, *ONLY_ROLLUPS)
+    with promoted_replica(twins, tmp_path, lambda: twins.change(LATE_CHANGES, step="1 day")) as replica:
+        disturbed = replica.dsn("disturbed")
+        twins.run(disturbed, *ONLY_ROLLUPS)
+        found = mart_rows(disturbed)
+        twins.run(disturbed, *ONLY_ROLLUPS, "--full-refresh")
+        at_one_moment(lambda: assert_same_marts(found, mart_rows(disturbed)))
+    twins.assert_healed(*ONLY_ROLLUPS)
+
+
+@contextmanager
+def promoted_replica(twins: Twins, folder: Path, change: Callable[[], None]) -> Iterator[Server]:
+    """Another server with all that the twins' server has, `change` included, which it got as that one's replica."""
+    data_dir = folder / "replica"
+    data_dir.mkdir()
+    owner = (twins.data_dir / "pgdata").stat()
+    program = embedded_postgres.bundled_bin_dir() / "pg_basebackup"
+    pgdata = data_dir / "pgdata"
+    subprocess.run(
+        [program, "--pgdata", pgdata, "--write-recovery-conf", "--checkpoint", "fast"],
+        env={**os.environ, **twins.server.environment("postgres")},
+        check=True,
+    )
+    shutil.copy(embedded_postgres.password_file(twins.data_dir), data_dir)
+    for path in (data_dir, pgdata, *pgdata.rglob("*")):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    replica = embedded_postgres.start(data_dir)
+    try:
+        change()
+        ((written,),) = query(twins.disturbed, "select pg_current_wal_lsn()")
+        while query(replica.dsn("disturbed"), f"select pg_last_wal_replay_lsn() >= '{written}'") != [(True,)]:
+            time.sleep(0.05)
+        assert query(replica.dsn("disturbed"), "select pg_promote()") == [(True,)]
+        yield replica
+    finally:
+        embedded_postgres.stop(data_dir)
+
+
+SWAP = """
+create table api_usage_new (like api_usage including all);
+insert into api_usage_new select * from api_usage;
+update api_usage_new set cost = coalesce(cost, 0) + 1 where id in (select id from api_usage order by id limit 20);
+alter table api_usage rename to api_usage_old;
+alter table api_usage_new rename to api_usage;
+"""
+
+
+def test_a_table_is_swapped_by_renaming(twins: Twins) -> None:
+    """Until a run the marts go on reading the old one, which the run says."""
+    twins.change(SWAP)
+    process = twins.start()
+    output = process.communicate()[0]
+    assert process.returncode == 0, output
+    assert "Until this run the marts have read public.api_usage_old, which has been renamed" in output
+    twins.assert_equal("--full-refresh")
+    process = twins.start()
+    output = process.communicate()[0]
+    assert process.returncode == 0 and "renamed" not in output
+
+
+def test_partitions_come_and_go(twins: Twins) -> None:
+    twins.change(
+        """
+        alter table api_usage_log rename to log_until_now;
+        create table api_usage_log (like log_until_now including defaults) partition by range (created_at);
+        alter table api_usage_log attach partition log_until_now for values from (minvalue) to ('2100-01-01');
+        """
+    )
+    twins.run(twins.disturbed)
+    twins.assert_equal("--full-refresh")
+    old = "select * from log_until_now where created_at < now() - interval '40 days'"
+    twins.change(
+        f"""
+        create table log_before as {old};
+        delete from log_until_now where created_at < now() - interval '40 days';
+        """
+    )
+    twins.run(twins.disturbed, *ONLY_ROLLUPS)
+    twins.assert_equal(*ONLY_ROLLUPS, "--full-refresh")
 
 
 def test_the_connection_is_cut(twins: Twins) -> None:

@@ -88,7 +88,13 @@ select
     cast(case when block_start = '-infinity' then '{{ check.watermark }}' end as {{ type_timestamptz() }})
         as watermark,
     case when block_start = '-infinity' then {{ "'" ~ check.activity ~ "'" if check.activity else 'null' }} end
-        as activity
+        as activity,
+    cast(
+        case
+            when block_start = '-infinity'
+                then {{ "'" ~ check.scanned_at ~ "'" if check.scanned_at else 'current_timestamp' }}
+        end as {{ type_timestamptz() }}
+    ) as scanned_at
 from {{ name }}_changes
 {% if not loop.last %}union all{% endif %}
 {%- endfor %}
