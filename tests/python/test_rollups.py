@@ -414,6 +414,22 @@ def test_a_range_is_replayed(started: Project) -> None:
     assert sum(cost for _, _, cost, _ in spend(started)) == Decimal("3.1")
 
 
+def test_totals_that_differ_have_the_next_run_look_again(started: Project, capfd: pytest.CaptureFixture) -> None:
+    execute(started.dsn, "delete from analytics_intermediate.int_api_usage_hourly_rollup")
+    noted = "select bool_and(activity is not null) from analytics_intermediate.int_source_changes"
+    noted += " where block_start = '-infinity'"
+    assert query(started.dsn, noted) == [(True,)]
+    test = ("test", "--select", "api_cost_is_one_total", "--log-level", "info")
+    assert not started.invoke(*test).success
+    printed = capfd.readouterr().out
+    assert "Totals differ (api_cost_is_one_total). The next run looks through all rows of the source." in printed
+    assert query(started.dsn, noted) == [(False,)]
+    command = printed.partition("makes the sums anew: dbt ")[2].split("\n")[0].split()
+    assert command[0] == "build"
+    assert started.invoke(*command, "--exclude-resource-type", "test", "unit_test").success
+    assert started.invoke(*test).success
+
+
 def test_another_definition_builds_the_rollups_anew(started: Project) -> None:
     started.run(reporting_timezone="Asia/Kathmandu")
     assert_as_after_full_refresh(started, reporting_timezone="Asia/Kathmandu")
