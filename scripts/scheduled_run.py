@@ -7,7 +7,8 @@ run_health, failing_tests, rows_in_error, slowest_models. Logs and artifacts are
 run.
 
 The database is named as for ./scripts/run: DATABASE_URL or the PG* variables, else the embedded server. With
-ALERT_WEBHOOK_URL set, that address is sent {"text": ...} when runs begin to fail, and when they are well again.
+ALERT_WEBHOOK_URL set, that address is sent {"text": ...} when runs begin to fail, when another run has kept them out
+for three hours, and when they are well again.
 
 Exit code: 0 all built and tested, 1 something failed (the last line says what), 2 wrong usage, 75 another run is at
 work, 130 interrupted.
@@ -45,6 +46,7 @@ LOGS = REPOSITORY / "logs" / "scheduled"
 TARGET = REPOSITORY / "target" / "scheduled"
 WEBHOOK_VARIABLE = "ALERT_WEBHOOK_URL"
 BUSY = 75  # EX_TEMPFAIL of sysexits.h
+KEPT_OUT_SECONDS = 3 * 3600  # after which another run is thought to hang
 BACKOFF = 3  # each pause is so many times the one before
 
 
@@ -71,6 +73,7 @@ class Run:
         try:
             dsn = self._reach_database()
             self.lock, self.log = RunLock(dsn), RunLog(dsn, self.options.wait)
+            self._when_it_answers(self.log.create)
             server_pid = self._when_it_answers(self.lock.acquire)
             with one_run_at_a_time(waits=False):
                 self.folder = new_folder(LOGS, self.run_id, self.options.keep)
@@ -80,7 +83,10 @@ class Run:
                 return self._build_and_record()
         except BlockingIOError:
             raise Held("Another run is at work in this folder.") from None
-        except Held:
+        except Held as held:
+            if held.seconds > KEPT_OUT_SECONDS:
+                line = f"kept out for {held.seconds / 3600:.0f} h. {held} If it hangs, end it there."
+                self.alerts.tell(self.log, "failing", line, self.run_id)
             raise
         except UserFacingError as error:
             # The database is out of reach, and the log with it.
@@ -127,7 +133,6 @@ class Run:
             time.sleep(1)
 
     def _begin(self, server_pid: int) -> None:
-        self.log.create()
         self.alerts.record_what_could_not_be(self.log)
         selector = {"selector": self.options.selector} if self.options.selector else {}
         self.log.start(self.run_id, {"server_pid": server_pid, "host": socket.gethostname(), **selector})

@@ -21,12 +21,29 @@ create unique index if not exists run_log_runs on {{ schema }}.run_log (run_id, 
 create index if not exists run_log_nodes on {{ schema }}.run_log (run_id) where entry = 'node';
 comment on table {{ schema }}.run_log is
     'What ./scripts/scheduled_run has done: rows are only ever added. Read it through the views beside it.';
+create table if not exists {{ schema }}.run_lock ();
+comment on table {{ schema }}.run_lock is 'Locked while a scheduled run is at work, so that there is one at a time.';
 {%- endmacro %}
 
 
-{# The two numbers of the advisory lock that a scheduled run holds in its database. #}
-{% macro run_lock() -%}
-1818582885, 1380011851
+{# What a scheduled run locks: a table, because an advisory lock can be taken by whoever may connect. #}
+{% macro run_lock(schema) -%}
+{{ schema }}.run_lock
+{%- endmacro %}
+
+
+{# The same, with the schema, where it is missing; two may do it at once, and one of them finds that the other has. #}
+{% macro run_log_creation(schema) -%}
+do $create_run_log$
+begin
+    if to_regnamespace('{{ schema }}') is null then
+        create schema {{ schema }};
+    end if;
+    {{ run_log_definition(schema) }}
+exception when unique_violation or duplicate_table or duplicate_schema then
+    null;
+end
+$create_run_log$
 {%- endmacro %}
 
 
@@ -39,15 +56,11 @@ comment on table {{ schema }}.run_log is
 {% macro postgres__create_run_log() %}
     {% if not execute %}{{ return('') }}{% endif %}
     {% set schema = target.schema ~ '_audit' %}
-    {% if run_query("select to_regclass('" ~ adapter.quote(schema) ~ ".run_log')").rows[0][0] %}
+    {% if run_query("select to_regclass('" ~ run_lock(adapter.quote(schema)) ~ "')").rows[0][0] %}
         {{ return('') }}
     {% endif %}
-    {% if not adapter.check_schema_exists(target.database, schema) %}
-        {% do adapter.create_schema(api.Relation.create(database=target.database, schema=schema)) %}
-    {% endif %}
     {% call statement('create_run_log') %}
-        select pg_advisory_xact_lock(hashtext({{ dbt.string_literal(function_name('')) }}));
-        {{ run_log_definition(adapter.quote(schema)) }}
+        {{ run_log_creation(adapter.quote(schema)) }}
     {% endcall %}
     {% do adapter.commit() %}
 {% endmacro %}
@@ -63,10 +76,10 @@ comment on table {{ schema }}.run_log is
         select locks.pid
         from pg_catalog.pg_locks as locks
         where
-            locks.locktype = 'advisory'
+            locks.locktype = 'relation'
             and locks.granted
-            and locks.objsubid = 2
-            and (locks.classid, locks.objid) = ({{ run_lock() }})
+            and locks.mode = 'ExclusiveLock'
+            and locks.relation = cast('{{ run_lock(adapter.quote(target.schema ~ '_audit')) }}' as regclass)
             and locks.database in (
                 select databases.oid from pg_catalog.pg_database as databases where databases.datname = current_database()
             )

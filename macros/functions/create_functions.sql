@@ -8,25 +8,42 @@
 {% endmacro %}
 
 
-{# The lock, because two runs that create the same function at once fail. #}
+{#
+  Two runs that create the same function at once fail: the one that does tries again. No lock keeps them apart, because
+  until something is built there is none that only this project's own role can take.
+#}
 {% macro postgres__create_functions() %}
     {#- `create schema if not exists` asks for the right to create one even where it exists. -#}
     {% if not adapter.check_schema_exists(target.database, target.schema ~ '_staging') %}
         {% do adapter.create_schema(api.Relation.create(database=target.database, schema=target.schema ~ '_staging')) %}
     {% endif %}
     {% call statement('create_functions') %}
-        select pg_advisory_xact_lock(hashtext({{ dbt.string_literal(function_name('')) }}));
-        create or replace function {{ try_cast_definition() }};
-        create or replace function {{ pair_in_order_definition() }};
-        create table if not exists {{ rollup_state_definition() }};
-        create or replace function {{ rollup_watermark_definition() }};
-        {%- if var('tenant_mode') %}
-        create or replace function {{ current_tenant_definition() }};
-        revoke all on function {{ function_name('current_tenant') }} from public;
-        {%- endif %}
-        {%- if var('mask_personal_data') %}
-        {{ pseudonym_key_definition() }};
-        {%- endif %}
+        do $create_functions$
+        begin
+            for attempt in 1..50 loop
+                begin
+                    create or replace function {{ try_cast_definition() }};
+                    create or replace function {{ pair_in_order_definition() }};
+                    create table if not exists {{ rollup_state_definition() }};
+                    create or replace function {{ rollup_watermark_definition() }};
+                    {{ rollup_locks_definition() }};
+                    {%- if var('tenant_mode') %}
+                    create or replace function {{ current_tenant_definition() }};
+                    revoke all on function {{ function_name('current_tenant') }} from public;
+                    {%- endif %}
+                    {%- if var('mask_personal_data') %}
+                    {{ pseudonym_key_definition() }};
+                    {%- endif %}
+                    return;
+                exception when unique_violation or duplicate_table or duplicate_function or internal_error then
+                    if attempt = 50 then
+                        raise;
+                    end if;
+                end;
+                perform pg_sleep(0.1);
+            end loop;
+        end
+        $create_functions$
     {% endcall %}
     {% do adapter.commit() %}
 {% endmacro %}

@@ -80,14 +80,11 @@
 
 
 {#
-  Writers wait from here to the end, readers do not. All tables in one statement, and first of all, so that nobody whom
-  the migration keeps waiting holds what it asks for later.
+  Writers wait from here to the end, readers do not; a second migration waits for the first, and then finds nothing to
+  do. All tables in one statement, and first of all, so that nobody whom the migration keeps waiting holds what it asks
+  for later.
 #}
 {% macro lock_for_migration(tables, seconds) %}
-    {#- a second migration waits here for the first, and then finds nothing to do -#}
-    {% call statement('one_migration_at_a_time') %}
-        select pg_advisory_xact_lock(hashtext({{ literal(quarantined('')) }}))
-    {% endcall %}
     {% do run_ddl_patiently(
         'lock table ' ~ tables | join(', ') ~ ' in share row exclusive mode', patience_seconds=seconds, wanted=tables, readers=false
     ) %}

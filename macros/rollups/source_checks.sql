@@ -9,7 +9,7 @@
 
 
 {% macro postgres__source_checks() %}
-    {% do run_query(lock_rollup()) %}
+    {% do take_rollup_lock() %}
     {% set checks = {} %}
     {% set is_new = not is_incremental() %}
     {% set settled = epoch_block(

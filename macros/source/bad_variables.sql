@@ -13,7 +13,7 @@
     {% for name in [
         'export_match_tolerance_seconds', 'clock_skew_tolerance_minutes', 'counter_drift_tolerance',
         'default_qualification_score', 'degraded_error_rate', 'down_error_rate', 'rollup_settle_seconds',
-        'rollup_lookback_hours', 'rollup_full_scan_hours',
+        'rollup_lookback_hours', 'rollup_full_scan_hours', 'rollup_lock_wait_seconds',
     ] %}
         {% if var(name) is not number or var(name) < 0 %}
             {% do found.append(bad_variable(name, 'a number, 0 or above')) %}

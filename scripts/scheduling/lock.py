@@ -1,4 +1,4 @@
-"""One scheduled run at a time in a database: an advisory lock on a connection of its own, which ends with the run."""
+"""One scheduled run at a time in a database: a lock on a table, in a connection of its own, which ends with the run."""
 
 from __future__ import annotations
 
@@ -8,33 +8,45 @@ import socket
 import psycopg2
 from errors import UserFacingError
 
-from scheduling.run_log import render
+from scheduling.run_log import SCHEMA, TABLE, render
 
 APPLICATION_NAME = f"scheduled_run {os.getpid()} on {socket.gethostname()}"[:63]
 
-# The connection is idle for as long as dbt works: the server must not end it for that, must not keep it when this
-# machine is gone, and must not hold back vacuum for it (hence autocommit).
+# The connection is idle in its transaction for as long as dbt works: the server must not end it for that, and must not
+# keep it when this machine is gone. It holds back no vacuum: a transaction that only reads committed rows keeps no
+# snapshot between its statements. PostgreSQL 17 and newer have transaction_timeout.
 SETTINGS = """
 set idle_session_timeout = 0;
+set idle_in_transaction_session_timeout = 0;
+select set_config('transaction_timeout', '0', false) from pg_settings where name = 'transaction_timeout';
+set default_transaction_isolation = 'read committed';
 set tcp_keepalives_idle = 30;
 set tcp_keepalives_interval = 10;
 set tcp_keepalives_count = 6
 """
 HOLDER = """
-select locks.pid, activity.application_name, to_char(activity.backend_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+select
+    locks.pid,
+    activity.application_name,
+    to_char(activity.backend_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
+    extract(epoch from clock_timestamp() - activity.backend_start)::float
 from pg_catalog.pg_locks as locks
 left join pg_catalog.pg_stat_activity as activity on locks.pid = activity.pid
 where
-    locks.locktype = 'advisory'
+    locks.locktype = 'relation'
     and locks.granted
-    and locks.objsubid = 2
-    and (locks.classid, locks.objid) = ({lock})
+    and locks.mode = 'ExclusiveLock'
+    and locks.relation = '{lock}'::regclass
     and locks.database = (select oid from pg_catalog.pg_database where datname = current_database())
 """
 
 
 class Held(UserFacingError):
-    """Another scheduled run is at work; the message says which."""
+    """Another run is at work; the message says which. `seconds`: for how long, as far as is known."""
+
+    def __init__(self, message: str, seconds: float = 0):
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class RunLock:
@@ -42,7 +54,7 @@ class RunLock:
 
     def __init__(self, dsn: str):
         self._dsn = dsn
-        self._numbers = render("run_lock")
+        self._table = render("run_lock", SCHEMA)
         self._connection: psycopg2.extensions.connection | None = None
 
     def acquire(self) -> int:
@@ -56,15 +68,21 @@ class RunLock:
             keepalives_interval=10,
             keepalives_count=6,
         )
-        connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(SETTINGS)
-            cursor.execute(f"select pg_try_advisory_lock({self._numbers})")
-            if not cursor.fetchone()[0]:
-                cursor.execute(HOLDER.format(lock=self._numbers))
+            connection.commit()
+            try:
+                cursor.execute(f"lock table {self._table} in exclusive mode nowait")
+            except psycopg2.errors.LockNotAvailable:
+                connection.rollback()
+                cursor.execute(HOLDER.format(lock=self._table))
                 holder = cursor.fetchone()
                 connection.close()
-                raise Held(_describe(holder))
+                raise _held_by(holder) from None
+            except psycopg2.errors.InsufficientPrivilege as error:
+                connection.close()
+                reason = f"The run cannot be recorded in {TABLE}: permission denied for {self._table}, which it locks."
+                raise UserFacingError(reason) from error
         self._connection = connection
         return connection.info.backend_pid
 
@@ -86,11 +104,12 @@ class RunLock:
             self._connection = None
 
 
-def _describe(holder: tuple | None) -> str:
+def _held_by(holder: tuple | None) -> Held:
     if holder is None:
-        return "Another scheduled run was at work and has ended just now: run again."
-    pid, application, since = holder
+        return Held("Another scheduled run was at work and has ended just now: run again.")
+    pid, application, since, seconds = holder
     # The server tells other roles nothing about a session but its number.
     name = f'"{application}"' if application else "of an unknown name"
     when = f"since {since} UTC" if since else "since an unknown time"
-    return f"Another scheduled run is at work in this database: server process {pid}, application {name}, {when}."
+    message = f"Another scheduled run is at work in this database: server process {pid}, application {name}, {when}."
+    return Held(message, seconds or 0)

@@ -75,14 +75,9 @@ class RunLog:
         """Make the table where it is missing."""
 
         def write(cursor: Cursor) -> None:
-            cursor.execute("select to_regclass(%s)", (TABLE,))
-            if cursor.fetchone()[0]:
-                return
-            cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", (SCHEMA,))
-            cursor.execute("select to_regnamespace(%s)", (SCHEMA,))
+            cursor.execute("select to_regclass(%s)", (render("run_lock", SCHEMA),))
             if not cursor.fetchone()[0]:
-                cursor.execute(f"create schema {SCHEMA}")
-            cursor.execute(render("run_log_definition", SCHEMA))
+                cursor.execute(render("run_log_creation", SCHEMA))
 
         self._execute(write)
 

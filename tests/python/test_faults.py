@@ -141,8 +141,8 @@ def wait_for(dsn: str, condition: str, process: ForkedDbt) -> list[int]:
     raise AssertionError(process.communicate()[0])
 
 
-STUCK = "wait_event_type = 'Lock' and wait_event <> 'advisory'"
-BEHIND_ANOTHER_RUN = "wait_event = 'advisory'"
+STUCK = "wait_event_type = 'Lock'"
+BEHIND_ANOTHER_RUN = "wait_event = 'PgSleep' and query like '%rollup_locks%'"
 OF_DBT = "application_name = 'leadgen_analytics'"
 
 
@@ -215,10 +215,13 @@ def reset_statistics_of_tables(twins: Twins) -> None:
     execute(twins.disturbed, "select pg_stat_reset_single_table_counters(relid) from pg_stat_user_tables")
 
 
-LATE_CHANGES = NEW_CALLS + """
+LATE_CHANGES = (
+    NEW_CALLS
+    + """
 update api_usage set cost = coalesce(cost, 0) + 8
 where id in (select id from api_usage order by created_at, id limit 15);
 """
+)
 
 
 @pytest.mark.parametrize("forget", [crash, reset_statistics, reset_statistics_of_tables])
@@ -328,11 +331,12 @@ def test_the_connection_is_cut(twins: Twins) -> None:
     twins.assert_healed(*ONLY_ROLLUPS)
 
 
-def test_two_runs_at_once(twins: Twins) -> None:
+@pytest.mark.parametrize("table", [ROLLUP, "analytics_intermediate.int_source_changes"])
+def test_two_runs_at_once(twins: Twins, table: str) -> None:
     """The second sees changes that the first does not, and waits for it at each rollup that both write."""
     twins.change()
     with readers_notice_nothing(twins.disturbed):
-        with held(twins.disturbed, ROLLUP):
+        with held(twins.disturbed, table):
             first = twins.start(*ONLY_ROLLUPS)
             wait_for(twins.disturbed, STUCK, first)
             twins.change()
@@ -340,7 +344,46 @@ def test_two_runs_at_once(twins: Twins) -> None:
             wait_for(twins.disturbed, BEHIND_ANOTHER_RUN, second)
         outputs = [first.communicate()[0], second.communicate()[0]]
     assert [first.returncode, second.returncode] == [0, 0], outputs
+    assert f"{table.partition('.')[2]} waits for server process" in outputs[1]
     twins.assert_equal()
+
+
+def test_another_run_does_not_end(twins: Twins) -> None:
+    """Whoever waits for it is told for whom, and not kept waiting for ever."""
+    twins.change()
+    with readers_notice_nothing(twins.disturbed), held(twins.disturbed, ROLLUP):
+        first = twins.start(*ONLY_ROLLUPS)
+        (pid,) = wait_for(twins.disturbed, STUCK, first)
+        output = failed_output(twins.start(*ONLY_ROLLUPS, "--vars", "{rollup_lock_wait_seconds: 0.5}"))
+    assert "Another run has been at work on int_api_usage_hourly_rollup for 0.5 s: server process" in output
+    assert f"server process {pid} (leadgen_analytics, user postgres, since" in output
+    assert (first.communicate(), first.returncode)[1] == 0
+    twins.assert_healed(*ONLY_ROLLUPS)
+
+
+def test_a_stranger_cannot_keep_runs_out(twins: Twins) -> None:
+    """All advisory locks there are of the kind that runs once took, and a try at what they take now."""
+    execute(twins.disturbed, "create role stranger login password 'x'")
+    stranger = psycopg2.extensions.make_dsn(twins.disturbed, user="stranger", password="x")
+    try:
+        with closing(psycopg2.connect(stranger)) as connection, connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_lock(1818582885, 1380011851)")
+            for name in ('"analytics_staging".', "analytics_audit"):
+                cursor.execute("select pg_advisory_lock(hashtext(%s))", (name,))
+            for relation in query(
+                twins.disturbed, "select relname from pg_class where relname ~ '_(rollup|changes|calls)$'"
+            ):
+                name = f'"disturbed"."analytics_intermediate"."{relation[0]}"'
+                cursor.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+            connection.commit()
+            for lock in ("analytics_staging.rollup_locks", "analytics_audit.run_lock"):
+                with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                    cursor.execute(f"lock table {lock} in access share mode")
+                connection.rollback()
+            twins.change()
+            twins.assert_healed(*ONLY_ROLLUPS)
+    finally:
+        execute(twins.disturbed, "drop role stranger")
 
 
 def test_the_disk_is_full(twins: Twins) -> None:

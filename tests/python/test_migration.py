@@ -443,8 +443,8 @@ def test_two_at_once(source: str, manifest: Manifest, target_path: Path, capfd: 
     ):
         _wait_for_lock(source)
         with _started(source, manifest, target_path) as second:
-            waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
-            _wait(lambda: query(source, waiting) == [(1,)])
+            waiting = "select count(*) from pg_stat_activity where query like '%in share row exclusive mode%'"
+            _wait(lambda: query(source, waiting + " and wait_event is not null and pid <> pg_backend_pid()") == [(1,)])
             connection.rollback()
             assert [_exit_code(first), _exit_code(second)] == [0, 0]
     assert capfd.readouterr().out.count("Nothing to do") == 1

@@ -373,6 +373,23 @@ def test_a_second_run_says_who_is_at_work_and_a_killed_one_frees_the_lock(tiny: 
     assert [entry for (entry,) in tiny.log("entry", "entry <> 'node'")] == ["start", "start", "end"]
 
 
+def test_runs_that_are_kept_out_for_long_are_told_once(
+    tiny: Project, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
+    assert tiny.run(*AT_ONCE, ALERT_WEBHOOK_URL=receiver.url).returncode == 0
+    with closing(psycopg2.connect(tiny.dsn, application_name="somebody")) as holder:
+        holder.cursor().execute("lock table analytics_audit.run_lock in exclusive mode")
+        assert tiny.run(*AT_ONCE, ALERT_WEBHOOK_URL=receiver.url).returncode == 75
+        assert receiver.texts == []
+        monkeypatch.setattr(scheduled_run, "KEPT_OUT_SECONDS", 0)
+        for _ in range(2):
+            assert tiny.run(*AT_ONCE, ALERT_WEBHOOK_URL=receiver.url).returncode == 75
+        (text,) = receiver.texts
+        assert "runs are failing" in text and "kept out for 0 h" in text and 'application "somebody"' in text
+    assert tiny.run(*AT_ONCE, ALERT_WEBHOOK_URL=receiver.url).returncode == 0
+    assert "runs are well again" in receiver.texts[1]
+
+
 def test_another_build_in_this_folder_sends_a_run_away(tiny: Project):
     with open(_logs(tiny) / "run.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -1033,8 +1050,7 @@ def test_the_workflow_runs_its_step(tiny: Project):
     unset = tiny.clone.run(*shell, DATABASE_URL="", ALERT_WEBHOOK_URL="")
     assert unset.returncode != 0 and "set the secret DATABASE_URL" in unset.stdout
     with closing(psycopg2.connect(tiny.dsn)) as holder:
-        numbers = "select pg_advisory_lock(1818582885, 1380011851)"
-        holder.cursor().execute(numbers)
+        holder.cursor().execute("lock table analytics_audit.run_lock in exclusive mode")
         held = tiny.clone.run(*shell, DATABASE_URL=url_of(tiny.dsn), ALERT_WEBHOOK_URL="")
     assert held.returncode == 0 and "Another scheduled run is at work" in held.stdout
     assert tiny.ends() == ["ok"]
@@ -1057,7 +1073,7 @@ begin
     return 'went';
 end $$;
 """
-HOLDERS = "select pid from pg_locks where locktype = 'advisory' and objsubid = 2"
+HOLDERS = "select pid from pg_locks where relation = to_regclass('analytics_audit.run_lock') and mode = 'ExclusiveLock'"
 SLEEPERS = """
 from pg_stat_activity
 where
