@@ -1,10 +1,12 @@
 {#
   A hash of all that a rollup's rows depend on but the source's: its SQL with the variables in it, that of the rollup
-  it is summed from, the staging views, which follow the columns that the source has, and the seeds.
+  it is summed from, the staging views, which follow the columns that the source has, and the seeds. The name of the
+  database does not count: a copy, or one that is renamed, has the same rows.
 #}
 {% macro rollup_definition() %}
     {% set rollup = this_rollup() %}
     {% set sql = context[rollup.computed_by]() if rollup.computed_by else '' %}
+    {% set sql = sql | replace(adapter.quote(target.database) ~ '.', '') %}
     {{ return(local_md5(model.raw_code ~ sql ~ run_query(basis_definition(rollup)).rows[0][0])) }}
 {% endmacro %}
 

@@ -48,6 +48,7 @@ GROUP = pytest.StashKey[str]()
 LONGEST_FIRST = (SHAPE_GROUP, "test_run", "test_secrets", "test_dashboards", "test_migration", "test_availability")
 LONGEST_FIRST += ("test_scheduled_run", "test_rollups", "test_roles", "test_doctor", "test_faults", "test_injection")
 QUICK_FILES = ("test_contract", "test_golden", "test_independent", "test_mutations", "test_readme")
+QUICK_TESTS = ("test_what_a_deleted_campaign_has_spent_stays",)
 QUICK_PARAMETERS = {"server": "embedded", "shape_database": "hybrid"}
 
 
@@ -88,7 +89,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
         item.stash[GROUP] = group
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        if item.path.stem in QUICK_FILES and QUICK_PARAMETERS.items() <= (QUICK_PARAMETERS | parameters).items():
+        is_quick = item.path.stem in QUICK_FILES or getattr(item, "originalname", "") in QUICK_TESTS
+        if is_quick and QUICK_PARAMETERS.items() <= (QUICK_PARAMETERS | parameters).items():
             item.add_marker("quick")
     ranks = {group: rank for rank, group in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: ranks.get(item.stash[GROUP], len(ranks)))
