@@ -18,16 +18,15 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 from boards.pages import render, titles
 from boards.publishing import publish
 from boards.reader import Reader, find_reader
-from boards.workplace import BOARDS, workplace
+from boards.workplace import workplace
 from embedded_postgres import REPOSITORY
-from errors import UserFacingError
+from errors import UserFacingError, disk_error
 
 FOLDER = REPOSITORY / "site" / "dashboards"
 PORT = 8580
@@ -50,6 +49,9 @@ def main(arguments: list[str]) -> int:
     except UserFacingError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"Error: {disk_error(error)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130
@@ -61,9 +63,8 @@ def serve(reader: Reader, port: int) -> int:
     with workplace(reader) as place:
         first = next(iter(titles()))
         print(f"Serving the boards at http://127.0.0.1:{port}/{first}/ until Ctrl-C", flush=True)
-        command = place.server_command("serve", "--host", "127.0.0.1", "--port", str(port), "--no-cache")
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's way to say Ctrl-C
-        process = subprocess.Popen(command, cwd=BOARDS, env=place.environment, stdin=subprocess.DEVNULL)
+        process = place.start_server("serve", "--host", "127.0.0.1", "--port", str(port), "--no-cache")
         try:
             return process.wait()
         except KeyboardInterrupt:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import textwrap
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dbt.artifacts.schemas.results import NodeStatus, RunStatus, TestStatus
@@ -13,9 +16,10 @@ from dbt.artifacts.schemas.run import RunResult
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
-from errors import UserFacingError
+from errors import UserFacingError, disk_error, reason_of
 
 QUIET = ["--log-level", "none", "--profiles-dir", ".", "--project-dir", "."]
+LOGGED = ["--log-level-file", "debug"]  # which is else that of the terminal: none
 BAD_STATUSES = (NodeStatus.Error, NodeStatus.Fail, NodeStatus.RuntimeErr)
 PRINTED_FAILURES = 20
 PRINTED_DETAIL_LINES = 15
@@ -64,11 +68,14 @@ class Dbt:
 
     def _invoke(self, command: list[str], progress: Progress, manifest: Manifest | None = None) -> dbtRunnerResult:
         try:
-            result = dbtRunner(manifest, callbacks=[progress.on_event]).invoke([*command, *QUIET])
+            with lost_lines_told(progress.on_lost_line):
+                result = dbtRunner(manifest, callbacks=[progress.on_event]).invoke([*command, *QUIET, *LOGGED])
         finally:
             progress.close()
         if isinstance(result.exception, KeyboardInterrupt):
             raise result.exception
+        if isinstance(result.exception, OSError):
+            raise UserFacingError(f"dbt cannot write its files: {disk_error(result.exception)}")
         if result.exception:
             raise UserFacingError(first_line(getattr(result.exception, "msg", None) or str(result.exception)))
         return result
@@ -85,6 +92,7 @@ class Progress:
         self.terminal = sys.stdout.isatty()
         self.total = 0
         self.finished = 0
+        self.has_lost_lines = False
         print(title, end="" if self.terminal else "\n", flush=True)
 
     def on_event(self, event: EventMsg) -> None:
@@ -95,6 +103,11 @@ class Progress:
         elif event.info.name == "NodeFinished":
             self.finished += 1
             self._show(event.data.node_info.node_name)
+
+    def on_lost_line(self, error: BaseException) -> None:
+        if not self.has_lost_lines:
+            self._print_note(f"logs/dbt.log is not whole: {reason_of(error)}")
+        self.has_lost_lines = True
 
     def close(self) -> None:
         if self.terminal:
@@ -110,6 +123,17 @@ class Progress:
     def _print_note(self, text: str) -> None:
         note = textwrap.fill(text, 118, initial_indent="  ", subsequent_indent="    ")
         print(f"\r\033[K{note}" if self.terminal else note, flush=True)
+
+
+@contextmanager
+def lost_lines_told(tell: Callable[[BaseException], None]) -> Iterator[None]:
+    """`tell` of each line of dbt's log that a full disk does not take; Python would print a trace for each."""
+    handle_error = logging.FileHandler.handleError
+    logging.FileHandler.handleError = lambda handler, record: tell(sys.exc_info()[1])
+    try:
+        yield
+    finally:
+        logging.FileHandler.handleError = handle_error
 
 
 def _layer(result: RunResult) -> str:

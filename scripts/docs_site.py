@@ -15,6 +15,7 @@ from docs_pages.layout import PAGES, page
 from docs_pages.markdown import markdown_body
 from docs_pages.questions import questions_markdown
 from embedded_postgres import REPOSITORY
+from files import write_whole
 from psycopg2.extensions import connection as Connection
 
 SITE = REPOSITORY / "site"
@@ -31,9 +32,9 @@ def write_docs_site(dbt: Dbt, connection: Connection) -> Path:
     if not is_whole or not stamp.exists() or stamp.read_text() != fingerprint:
         stamp.unlink(missing_ok=True)
         dbt.write_docs()
-        (SITE / "dbt-docs.html").write_text(static_page(TARGET), encoding="utf-8")
+        write_whole(SITE / "dbt-docs.html", static_page(TARGET))
         write_column_lineage(TARGET, SITE / "columns.html")
-        stamp.write_text(fingerprint)
+        write_whole(stamp, fingerprint)
     questions = questions_markdown(dbt.compiled_analyses(), connection)
     return write_pages(SITE, TARGET, questions, scheduled_runs_body(connection))
 
@@ -43,7 +44,7 @@ def write_pages(site: Path, target: Path, questions: str, scheduled_runs: str = 
     manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
     results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))
     decisions = (REPOSITORY / "DECISIONS.md").read_text(encoding="utf-8")
-    (site / "questions.md").write_text(questions, encoding="utf-8")
+    write_whole(site / "questions.md", questions)
     written = ("index.html", "questions.html", "contract.html", "decisions.html")
     present = {name: label for name, label in PAGES.items() if name in written or (site / name).exists()}
     bodies = {
@@ -56,7 +57,7 @@ def write_pages(site: Path, target: Path, questions: str, scheduled_runs: str = 
         ),
     }
     for name, (title, body) in bodies.items():
-        (site / name).write_text(page(name, title, body, present), encoding="utf-8")
+        write_whole(site / name, page(name, title, body, present))
     return site / "index.html"
 
 

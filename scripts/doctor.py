@@ -173,7 +173,7 @@ def _make_harmless(connection: Connection, timeout: float) -> None:
 
 def _findings(area: str, examine: Callable[[Any], Iterator[Any]], patient: Any) -> Iterator[Any]:
     """What one examination finds. That one cannot be done is a finding too, and no reason to leave the others out."""
-    from diagnosis.finding import Finding
+    from diagnosis.finding import Finding, in_one_line
 
     try:
         yield from examine(patient)
@@ -181,6 +181,10 @@ def _findings(area: str, examine: Callable[[Any], Iterator[Any]], patient: Any) 
         yield Finding("not_examined", "info", area, "not all of it could be looked at in time", "a longer --timeout")
     except psycopg2.errors.InsufficientPrivilege as error:
         yield Finding("not_examined", "info", area, f"not all of it may be looked at: {error.diag.message_primary}")
+    except psycopg2.Error as error:
+        if patient.connection.closed:
+            raise
+        yield Finding("not_examined", "warning", area, f"not all of it can be looked at: {in_one_line(error)}")
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ json     one array, a row on each line, times with their offset, decimals exact.
 parquet  for programs: exact decimals, times in UTC, lists as lists.
 
 The file appears when it is complete, and only its owner may read it: leads are personal data. A file of that name is
-replaced.
+replaced, and so is the file that a symbolic link of that name points to; into a pipe or a device it is written.
 
 Exit code: 0 written, 1 something failed (one line says what), 2 wrong usage, 130 interrupted.
 """
@@ -22,7 +22,6 @@ Exit code: 0 written, 1 something failed (one line says what), 2 wrong usage, 13
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from contextlib import closing
 from datetime import date
@@ -44,9 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # Who reads our output has had enough: no message, and none from Python when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return 1  # who reads our output has had enough, and knows
     except KeyboardInterrupt:
         print("\nInterrupted: nothing was written.", file=sys.stderr)
         return 130

@@ -13,7 +13,7 @@ import embedded_postgres
 import own_database
 import psycopg2
 from embedded_postgres import REPOSITORY, SAMPLE_DATABASE, Server
-from errors import UserFacingError
+from errors import UserFacingError, disk_error
 
 SAMPLE_SHAPE = "hybrid"
 
@@ -25,6 +25,9 @@ def main() -> int:
             _run()
     except UserFacingError as error:
         print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"Error: {disk_error(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted. Run ./scripts/run again to go on.", file=sys.stderr)
@@ -45,8 +48,11 @@ def _run() -> None:
     dbt = Dbt()
     built = dbt.build()
     with closing(psycopg2.connect(server.dsn(SAMPLE_DATABASE) if server else "")) as connection:
-        has_boards = write_boards(SITE / "dashboards")
-        page = write_docs_site(dbt, connection)
+        try:
+            has_boards = write_boards(SITE / "dashboards")
+            page = write_docs_site(dbt, connection)
+        except OSError as error:
+            raise UserFacingError(f"The marts are built, the site is not whole: {disk_error(error)}") from error
         print_summary(built, connection)
     _print_next_steps(server, page.as_uri(), has_boards)
 
@@ -92,9 +98,7 @@ def one_run_at_a_time(waits: bool = True) -> Iterator[None]:
 
     Raises BlockingIOError if another is at work, unless this one `waits` for it.
     """
-    logs = REPOSITORY / "logs"
-    logs.mkdir(exist_ok=True)
-    with open(logs / "run.lock", "w") as lock:
+    with _lock_file() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -103,6 +107,21 @@ def one_run_at_a_time(waits: bool = True) -> Iterator[None]:
             print("Another run is at work here; waiting for it.", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _lock_file() -> Iterator[int]:
+    """logs/run.lock, or the folder of the project where the disk does not take that file: either can be locked."""
+    path = REPOSITORY / "logs" / "run.lock"
+    try:
+        path.parent.mkdir(exist_ok=True)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError:
+        lock = os.open(path if path.is_file() else REPOSITORY, os.O_RDONLY)
+    try:
+        yield lock
+    finally:
+        os.close(lock)
 
 
 def _print_next_steps(server: Server | None, docs_address: str, has_boards: bool) -> None:

@@ -22,17 +22,19 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
+from pathlib import Path
 
 import own_database
 from embedded_postgres import REPOSITORY, SAMPLE_DATABASE
-from errors import UserFacingError
+from errors import UserFacingError, disk_error
 from run import one_run_at_a_time, start_with_sample, use_own_database
 from scheduling.alerts import Alerts
-from scheduling.folders import new_folder
+from scheduling.folders import check_room, new_folder
 from scheduling.lock import Held, RunLock
 from scheduling.options import parse, read_environment
 from scheduling.output import Output
@@ -75,9 +77,8 @@ class Run:
             self.lock, self.log = RunLock(dsn), RunLog(dsn, self.options.wait)
             self._when_it_answers(self.log.create)
             server_pid = self._when_it_answers(self.lock.acquire)
-            with one_run_at_a_time(waits=False):
-                self.folder = new_folder(LOGS, self.run_id, self.options.keep)
-                self.output.write_to(self.folder / "run.log")
+            with one_run_at_a_time(waits=False), ExitStack() as spare_folders:
+                self._find_room(spare_folders)
                 self.output.say(self.place)
                 self._begin(server_pid)
                 return self._build_and_record()
@@ -89,7 +90,7 @@ class Run:
                 self.alerts.tell(self.log, "failing", line, self.run_id)
             raise
         except UserFacingError as error:
-            # The database is out of reach, and the log with it.
+            # The database is out of reach, and its log with it.
             line = self.output.redactor.hide_secrets(str(error))
             self.alerts.remember(line, self.run_id)
             self.output.say(f"failed: {line}")
@@ -132,6 +133,31 @@ class Run:
                     self.output.say(f"Waiting up to {self.options.wait:g} s for the server: {line}")
             time.sleep(1)
 
+    def _find_room(self, spare_folders: ExitStack) -> None:
+        """Folders for the log and for what dbt writes: where there is no room, others that go with the run."""
+        self.target, self.no_room = TARGET, None
+        try:
+            self.folder = new_folder(LOGS, self.run_id, self.options.keep)
+            self.output.write_to(self.folder / "run.log")
+        except OSError as error:
+            self.output.warn(f"No log of this run is kept: {disk_error(error)}")
+            self.folder = self._spare_folder(spare_folders)
+        try:
+            check_room(TARGET)
+        except OSError as error:
+            self.output.warn(f"dbt's files are not kept for the next run: {disk_error(error)}")
+            self.target = self._spare_folder(spare_folders)
+
+    def _spare_folder(self, spare_folders: ExitStack) -> Path | None:
+        try:
+            made = tempfile.TemporaryDirectory(prefix="leadgen-run-", ignore_cleanup_errors=True)
+            folder = Path(spare_folders.enter_context(made))
+            check_room(folder)
+            return folder
+        except OSError as error:
+            self.no_room = f"no room for dbt's files, nor in {disk_error(error)}"
+            return None
+
     def _begin(self, server_pid: int) -> None:
         self.alerts.record_what_could_not_be(self.log)
         selector = {"selector": self.options.selector} if self.options.selector else {}
@@ -167,13 +193,16 @@ class Run:
         except Exception as error:
             self.output.trace()
             reason = self.output.redactor.message(f"{type(error).__name__}: {error}")
-            status, line = "failed", f"failed after {self._seconds():.0f} s: {reason} (see {self.folder}/run.log)"
-        line = self.output.redactor.hide_secrets(line)
+            seen = "" if self.output.warnings else f" (see {self.folder}/run.log)"
+            status, line = "failed", f"failed after {self._seconds():.0f} s: {reason}{seen}"
+        line = self.output.redactor.hide_secrets("; ".join([line, *self.output.warnings]))
         recorded = self._record_end(status, line)
         self.output.say(line if recorded is None else f"{line}. {recorded}")
         return {"ok": 0, "failed": 1, "interrupted": 130}[status] if recorded is None else 1
 
     def _build(self) -> None:
+        if self.no_room:
+            raise UserFacingError(self.no_room)
         # dbt takes a second or two to load: after what can fail at once.
         from scheduling.builds import Builds, DbtError
 
@@ -184,7 +213,7 @@ class Run:
                 notes.add(text)
                 self.output.say(f"  {text}")
 
-        dbt = Builds(TARGET, self.folder, self.output.redactor, note)
+        dbt = Builds(self.target, self.folder, self.output, note)
         try:
             dbt.parse()
         except DbtError as error:
@@ -205,7 +234,8 @@ class Run:
         while True:
             self.attempts += 1
             # dbt can go on from results only if it has come to an end, and not from a hook that failed.
-            can_retry = outcome and not outcome.error and all(node.node_type != "operation" for node in outcome.failed)
+            can_retry = outcome and outcome.is_kept and not outcome.error
+            can_retry = can_retry and all(node.node_type != "operation" for node in outcome.failed)
             outcome = dbt.retry() if can_retry else dbt.build(self.options.selector)
             self.error = outcome.error
             self._take(outcome.results, self.attempts)

@@ -9,6 +9,7 @@ from pathlib import Path
 import own_database
 import yaml
 from errors import UserFacingError
+from files import write_whole
 
 from boards.reader import Reader, find_reader
 from boards.workplace import board_files, is_installed, workplace
@@ -87,14 +88,14 @@ def render(output: Path, reader: Reader) -> list[Path]:
         for name in titles():
             page = (rendered / f"{name}.html").read_text(encoding="utf-8")
             pages.append(output / f"{name}.html")
-            pages[-1].write_text(_with_navigation(page, name), encoding="utf-8")
+            write_whole(pages[-1], _with_navigation(page, name))
     _write_index(output)
     return pages
 
 
 def _write_index(output: Path) -> None:
     links = "\n".join(f'<li><a href="{name}.html">{html.escape(title)}</a></li>' for name, title in titles().items())
-    (output / "index.html").write_text(INDEX.format(links=links), encoding="utf-8")
+    write_whole(output / "index.html", INDEX.format(links=links))
 
 
 def _with_navigation(page: str, current: str) -> str:

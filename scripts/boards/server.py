@@ -1,57 +1,63 @@
-"""dct, whose server also lets its lists be used by keyboard and says which language its pages are in.
+"""dct, whose server shows the boards and nothing else, and only to whoever calls it by its own name.
 
-Called by scripts/dashboards.py with dct's arguments.
+Its lists can be used by keyboard, and its pages say which language they are in. Called by scripts/dashboards.py with
+dct's arguments.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
+import sys
 from pathlib import Path
 from typing import Any
 
+from dbt_charts.core.execute.adapters.sql_adapter import SqlAdapter
 from dbt_charts.core.serve import server
 from starlette.middleware import Middleware
+from starlette.responses import Response
+
+from boards.front import REUSED_SECONDS, Front, in_trouble
+from boards.reuse import Reuse
 
 SCRIPT = f"<script>{(Path(__file__).parent / 'keyboard.js').read_text(encoding='utf-8')}</script>"
+MOST_RESULTS = 200
 
 
-class PageAdditions:
-    """Adds to each page of the application; other answers go through as they are."""
-
-    def __init__(self, app: Any):
-        self.app = app
-
-    async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
-        start: dict = {}
-        body = bytearray()
-
-        async def add(message: dict) -> None:
-            if message["type"] == "http.response.start" and _is_page(message):
-                start.update(message)
-            elif start and message["type"] == "http.response.body":
-                body.extend(message.get("body", b""))
-                if not message.get("more_body"):
-                    page = _with_additions(body.decode()).encode()
-                    kept = [header for header in start["headers"] if header[0].lower() != b"content-length"]
-                    await send({**start, "headers": [*kept, (b"content-length", str(len(page)).encode())]})
-                    await send({"type": "http.response.body", "body": page})
-            else:
-                await send(message)
-
-        await self.app(scope, receive, add)
-
-
-def _is_page(start: dict) -> bool:
-    headers = {name.lower(): value for name, value in start.get("headers", [])}
-    return headers.get(b"content-type", b"").startswith(b"text/html") and b"content-encoding" not in headers
-
-
-def _with_additions(page: str) -> str:
+def with_additions(page: str) -> str:
     return page.replace("<html>", '<html lang="en">', 1).replace("</body>", f"{SCRIPT}</body>", 1)
 
 
+def say_in_terminal(result: Any, request_path: str, *_: Any, **__: Any) -> Response:
+    """In place of dct's page of errors, which names files and servers."""
+    for error in filter(None, (result.board_error, *result.validation_errors, *result.chart_errors)):
+        print(f"{request_path}: {error.message} {error.hint or ''}".rstrip(), file=sys.stderr, flush=True)
+    answer = in_trouble()
+    return Response(answer.body, answer.status)
+
+
+def reused(execute: Any) -> Any:
+    """The same query once at a time, and its rows again for some seconds: each caller has rows of its own."""
+    results: Reuse[Any] = Reuse(REUSED_SECONDS, MOST_RESULTS, lambda result: result.is_success)
+
+    @functools.wraps(execute)
+    def execute_once(adapter: Any, prepared: Any, query: Any, source_config: Any) -> Any:
+        key = (prepared.sql, prepared.setup_sql, prepared.row_fetch_limit)
+        result = copy.copy(results.get(key, lambda: execute(adapter, prepared, query, source_config)))
+        result.data = [dict(row) for row in result.data]
+        return result
+
+    return execute_once
+
+
 if __name__ == "__main__":
-    server.FastAPI = functools.partial(server.FastAPI, middleware=[Middleware(PageAdditions)])
+    port = sys.argv[sys.argv.index("--port") + 1]
+    hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
+    hosts += ["127.0.0.1", "localhost"] if port == "80" else []  # which browsers leave out
+    front = Middleware(Front, hosts=hosts, change=with_additions)
+    server.FastAPI = functools.partial(server.FastAPI, middleware=[front], openapi_url=None)
+    server._render_structured_errors_html = say_in_terminal
+    SqlAdapter.execute_prepared = reused(SqlAdapter.execute_prepared)
     from dbt_charts.cli.main import app
 
     app()

@@ -51,9 +51,14 @@ class Workplace:
             text=True,
         )
 
-    def server_command(self, *arguments: str) -> list[str]:
-        """The command that serves the boards."""
-        return [sys.executable, str(Path(__file__).with_name("server.py")), "--no-workspace-guard", *arguments]
+    def start_server(self, *arguments: str) -> subprocess.Popen:
+        """Serve the boards, in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "boards.server", "--no-workspace-guard", *arguments],
+            cwd=BOARDS,
+            env={**self.environment, "PYTHONPATH": str(REPOSITORY / "scripts")},
+            stdin=subprocess.DEVNULL,
+        )
 
 
 @contextmanager

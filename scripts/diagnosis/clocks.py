@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg2
 from psycopg2 import sql
 
-from .finding import Finding, Patient, quoted
+from .finding import Finding, Patient, in_one_line, quoted
 
 NOTED_SECONDS = 5
 """By default two records of one call may lie that far apart."""
@@ -123,6 +123,12 @@ def _future(patient: Patient) -> Iterator[Finding]:
             ((found,),) = patient.query(statement, minutes, MOST_COUNTED + 1)
         except psycopg2.errors.QueryCanceled:
             message = "not looked at for times in the future: that takes too long"
+            yield Finding("not_examined", "info", f"{name}.{column}", message)
+            continue
+        except psycopg2.Error as error:
+            if patient.connection.closed:
+                raise
+            message = f"not looked at for times in the future: {in_one_line(error)}"
             yield Finding("not_examined", "info", f"{name}.{column}", message)
             continue
         if found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
@@ -67,6 +68,12 @@ class Patient:
         with self.connection.cursor() as cursor:
             cursor.execute(statement, values or None)
             return cursor.fetchall()
+
+
+def in_one_line(error: psycopg2.Error) -> str:
+    """What the server says, with the first line of what it adds."""
+    parts = (error.diag.message_primary or str(error), error.diag.message_detail)
+    return ": ".join(part.strip().partition("\n")[0] for part in parts if part)
 
 
 def quoted(*names: str) -> str:

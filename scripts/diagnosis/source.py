@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from .finding import Finding, Patient, listed, quoted
+import psycopg2
+from psycopg2 import sql
+
+from .finding import Finding, Patient, in_one_line, listed, quoted
 
 EXISTING_COLUMNS = """
 select c.relname, a.attname
@@ -22,6 +25,32 @@ inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
 where n.nspname = %s and c.relname = any(%s) and c.relkind in ('r', 'p', 'm')
 """
 
+# What may be there and not be read: the tables that are no plain ones, and foreign tables among their partitions.
+NOT_PLAIN = """
+with recursive relations as (
+    select c.oid
+    from pg_catalog.pg_class as c
+    inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+    where n.nspname = %s and c.relname = any(%s)
+    union
+    select i.inhrelid
+    from pg_catalog.pg_inherits as i
+    inner join relations on i.inhparent = relations.oid
+)
+
+select n.nspname, c.relname, c.relkind
+from relations
+inner join pg_catalog.pg_class as c on relations.oid = c.oid
+inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+where c.relkind in ('v', 'm', 'f')
+order by 1, 2
+"""
+REMEDIES = {
+    "m": "refresh materialized view {};",
+    "f": "see to the server that the foreign table is on, or correct its address (alter server)",
+    "v": "mend what the view reads",
+}
+
 
 def examine(patient: Patient) -> Iterator[Finding]:
     state = patient.state
@@ -34,6 +63,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     for problem in state["bad_source"]:
         yield Finding("missing_required", "error", patient.schema, problem)
     yield from _unreadable(patient)
+    yield from _broken(patient)
     yield from _missing(patient)
     for column in state["mistyped"]:
         name, actual, expected = column["name"], column["type"], column["expected"]
@@ -68,6 +98,23 @@ def _unreadable(patient: Patient) -> Iterator[Finding]:
             message = f"columns {listed(columns)} may not be read by this role, so that a run takes them for missing"
         grant = f"grant select {what}on {quoted(patient.schema, table)} to {role};"
         yield Finding("not_readable", "warning", table, message, grant)
+
+
+def _broken(patient: Patient) -> Iterator[Finding]:
+    """What nobody can read at the moment: a run would fail on it."""
+    present = [name for name, columns in patient.present.items() if columns]
+    for *name, kind in patient.query(NOT_PLAIN, patient.schema, present):
+        try:
+            patient.query(sql.SQL("select from {} limit 1").format(sql.Identifier(*name)))
+        except (psycopg2.errors.QueryCanceled, psycopg2.errors.LockNotAvailable):
+            continue  # slow, or busy, is not broken
+        except psycopg2.errors.InsufficientPrivilege:
+            continue  # which is told of the table; a partition need not be readable by itself
+        except psycopg2.Error as error:
+            if patient.connection.closed:
+                raise
+            message = f"cannot be read: {in_one_line(error)}"
+            yield Finding("cannot_be_read", "error", name[-1], message, REMEDIES[kind].format(quoted(*name)))
 
 
 def _missing(patient: Patient) -> Iterator[Finding]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import shutil
 import tempfile
 from pathlib import Path
+
+from files import write_whole
 
 
 def write_column_lineage(target: Path, page: Path) -> bool:
@@ -26,5 +27,5 @@ def write_column_lineage(target: Path, page: Path) -> bool:
     extractor = DbtColumnLineageExtractor(str(target / "manifest.json"), str(target / "catalog.json"))
     with tempfile.TemporaryDirectory() as folder:
         DbtColibriReportGenerator(extractor, disable_telemetry=True).generate_report(output_dir=folder)
-        shutil.move(Path(folder) / "index.html", page)
+        write_whole(page, (Path(folder) / "index.html").read_text(encoding="utf-8"))
     return True

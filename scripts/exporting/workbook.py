@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -78,7 +79,9 @@ class WorkbookWriter:
         try:
             self.book.close()
         except FileCreateError as error:
-            raise UserFacingError(f"The workbook cannot be written: {error}.") from error
+            # The file that it leaves open fails once more when Python takes it away, and Python would print that.
+            sys.unraisablehook = lambda unraisable: None
+            raise error.args[0] from None
 
     def _begin_sheet(self) -> None:
         number = len(self.book.worksheets()) + 1

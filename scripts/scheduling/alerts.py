@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from embedded_postgres import SAMPLE_DATABASE
+from errors import disk_error
 
 from scheduling.folders import Memory
 from scheduling.output import Output
@@ -49,7 +50,7 @@ class Alerts:
             self._memory.told = alert.state
         else:
             self._memory.told = log.last_alert_state()
-        self._memory.write(self._file)
+        self._keep_memory()
 
     def tell_without_log(self, line: str, run_id: str) -> None:
         """Tell that runs are failing while nothing can be recorded, unless this machine has told so before."""
@@ -58,7 +59,7 @@ class Alerts:
             if self._post(text, Alert(run_id, "failing", text)):
                 self._memory.told = "failing"
                 self._memory.told_unrecorded = {"run_id": run_id, "text": text}
-        self._memory.write(self._file)
+        self._keep_memory()
 
     def remember(self, line: str, run_id: str) -> None:
         """Keep a run that found no database until there is one, and tell of it."""
@@ -77,7 +78,14 @@ class Alerts:
             log.alert(alert)
             log.delivered(alert)
         self._memory.unrecorded, self._memory.told_unrecorded = [], None
-        self._memory.write(self._file)
+        self._keep_memory()
+
+    def _keep_memory(self) -> None:
+        try:
+            self._memory.write(self._file)
+        except OSError as error:
+            if self._memory != Memory.read(self._file):
+                self._output.warn(f"While no database answers, an alert may be told again: {disk_error(error)}")
 
     def _post(self, text: str, alert: Alert) -> bool:
         reason = self._webhook.post(text, f"{alert.run_id}-{alert.state}")

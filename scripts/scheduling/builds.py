@@ -11,20 +11,25 @@ from pathlib import Path
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
-from dbt_progress import QUIET, first_line
+from dbt_progress import QUIET, first_line, lost_lines_told
+from errors import reason_of
 
-from scheduling.redaction import Redactor
+from scheduling.output import Output
 from scheduling.results import BAD, STALE, TESTS, NodeResult
 from scheduling.transient import may_pass
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one call of dbt. `error` is set if dbt itself ended early, and then there may be no results."""
+    """What came of one call of dbt. `error` is set if dbt itself ended early, and then there may be no results.
+
+    `is_kept` says whether the results are in the run's folder, from which dbt can go on.
+    """
 
     results: list[NodeResult] = field(default_factory=list)
     error: str | None = None
     may_pass: bool = False
+    is_kept: bool = False
 
     @property
     def is_good(self) -> bool:
@@ -46,9 +51,9 @@ class Builds:
     `target` is kept from run to run, so that dbt need not parse everything again; results are copied to `folder`.
     """
 
-    def __init__(self, target: Path, folder: Path, redactor: Redactor, on_note: Callable[[str], None]):
+    def __init__(self, target: Path, folder: Path, output: Output, on_note: Callable[[str], None]):
         self._target, self._folder = target, folder
-        self._redactor = redactor
+        self._output, self._redactor = output, output.redactor
         self._on_note = on_note
         self._attempts = 0
         self._manifest: Manifest | None = None
@@ -89,26 +94,36 @@ class Builds:
         # So that what is there afterwards is of this call, and of no other.
         written.unlink(missing_ok=True)
         _, error = self._invoke(command)
-        results = []
+        results, is_kept = [], False
         if written.exists():
-            folder.mkdir(exist_ok=True)
-            shutil.copyfile(written, folder / artifact)
-            results = json.loads(written.read_text(encoding="utf-8"))["results"]
+            try:
+                results = json.loads(written.read_text(encoding="utf-8"))["results"]
+                folder.mkdir(exist_ok=True)
+                shutil.copyfile(written, folder / artifact)
+                is_kept = True
+            except ValueError:  # cut off, where the disk was full
+                error = error or "dbt's results cannot be read"
+            except OSError as error_of_disk:
+                self._output.warn(f"The results of dbt are not kept: {reason_of(error_of_disk)}")
         return Outcome(
             results=[self._node_result(result) for result in sorted(results, key=_started_at)],
             error=self._redactor.message(first_line(error)) if error else None,
             may_pass=may_pass(error) or any(may_pass(_text(result)) for result in results if result["status"] in BAD),
+            is_kept=is_kept,
         )
 
     def _invoke(self, command: list[str]) -> tuple[Manifest | None, str | None]:
         """Call dbt; returns its result, and the message of the error that ended it early."""
         places = ["--target-path", str(self._target), "--log-path", str(self._folder), "--log-level-file", "debug"]
         runner = dbtRunner(self._manifest, callbacks=[self._on_event])
-        result = runner.invoke([*command, *QUIET, *places])
+        with lost_lines_told(self._output.lose_line):
+            result = runner.invoke([*command, *QUIET, *places])
         if isinstance(result.exception, KeyboardInterrupt):
             raise result.exception
         if result.exception:
             error = result.exception
+            if isinstance(error, OSError):
+                return None, f"dbt cannot write its files: {reason_of(error)}"
             return None, getattr(error, "msg", None) or str(error) or type(error).__name__
         return result.result, None
 

@@ -7,14 +7,20 @@ import time
 import traceback
 from pathlib import Path
 
+from errors import reason_of
+
 from scheduling.redaction import Redactor
 
 
 class Output:
-    """What the run says: printed, and kept in the run's folder. A quiet one prints nothing unless the run fails."""
+    """What the run says: printed, and kept in the run's folder. A quiet one prints nothing unless something is wrong.
+
+    `warnings` are what went wrong and did not end the run.
+    """
 
     def __init__(self, is_quiet: bool):
         self.redactor = Redactor()
+        self.warnings: list[str] = []
         self._stream = sys.stdout
         self._is_quiet = is_quiet
         self._lines: list[str] = []
@@ -28,6 +34,16 @@ class Output:
                 print(line, file=self._stream, flush=True)
             self._keep(line)
 
+    def warn(self, text: str) -> None:
+        """Say what is wrong, once, and remember it for the line that the run ends with."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            self.say(text)
+
+    def lose_line(self, error: BaseException) -> None:
+        """Say that the disk does not take the log any more."""
+        self.warn(f"The log of this run is not whole: {reason_of(error)}")
+
     def write_to(self, file: Path) -> None:
         """Keep every line in this file, from the first one on."""
         self._file = file
@@ -40,10 +56,15 @@ class Output:
             self._keep(line)
 
     def close(self, is_good: bool) -> None:
-        if self._is_quiet and not is_good:
+        if self._is_quiet and (self.warnings or not is_good):
             print("\n".join(self._lines), flush=True)
 
     def _keep(self, line: str) -> None:
-        if self._file:
+        if not self._file:
+            return
+        try:
             with open(self._file, "a", encoding="utf-8") as file:
                 file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+        except OSError as error:
+            self._file = None
+            self.lose_line(error)

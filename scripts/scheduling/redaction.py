@@ -23,6 +23,7 @@ KEY_LIKE = (
 )
 # The macro `redact` does the same to error messages of the application; there, nothing is a name to be kept.
 PATTERNS = (
+    (re.compile(r"\[Errno \d+\] "), ""),
     (re.compile(rf'(\b(?:{NAMED}) )"([^"]*)"', re.I), r"\1<\2>"),
     (re.compile(r'"(?:[^"]|"")*("|$)'), "(value)"),
     (re.compile(r"<(\w[\w .$-]*)>"), r'"\1"'),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,14 +107,21 @@ def seen(browser: Browser) -> Iterator[Watched]:
 
 
 @pytest.fixture(scope="module")
-def live(doors: Doors) -> Iterator[str]:
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the server of `live` says there."""
+    return tmp_path_factory.mktemp("live") / "terminal"
+
+
+@pytest.fixture(scope="module")
+def live(doors: Doors, terminal: Path) -> Iterator[str]:
     """The address of ./scripts/dashboards serve."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     command = [sys.executable, "scripts/dashboards.py", "serve", "--port", str(port)]
     environment = {**os.environ, "DATABASE_URL": url_of(doors.of(REPORTER))}
-    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL)
+    with terminal.open("w") as said:
+        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=said, stderr=said)
     address = f"http://127.0.0.1:{port}"
     while True:
         try:
@@ -249,6 +260,134 @@ def test_server_answers_this_machine_only(live: str) -> None:
         line.split()[1].split(":")[0] for line in listening.splitlines()[1:] if f":{port:04X} " in line.split("0A")[0]
     }
     assert hosts == {"0100007F"}
+
+
+@dataclass(frozen=True)
+class Answered:
+    status: int
+    text: str
+
+    def keeps_to_itself(self) -> bool:
+        """Whether it is a sentence, and tells nothing of this machine and of the database."""
+        private = ("Traceback", "site-packages", str(REPOSITORY), sys.prefix, "/tmp/", REPORTER, "permission")
+        return self.status < 400 or ("<p>" in self.text and not [word for word in private if word in self.text])
+
+
+def asked(live: str, path: str, method: str = "GET", hosts: tuple[str, ...] | None = None) -> Answered:
+    """What the server answers; `hosts` are the request's Host headers, if not the server's own."""
+    own = live.removeprefix("http://")
+    with closing(http.client.HTTPConnection(own, timeout=PATIENCE_SECONDS)) as connection:
+        connection.putrequest(method, path, skip_host=True)
+        for host in (own,) if hosts is None else hosts:
+            connection.putheader("Host", host)
+        connection.endheaders()
+        response = connection.getresponse()
+        return Answered(response.status, response.read().decode(errors="replace"))
+
+
+@pytest.mark.parametrize("path", ["/", "/campaigns/", "/health", "/static/fonts/x", "/__livereload", "/openapi.json"])
+def test_another_host_is_refused(live: str, path: str) -> None:
+    """As the name of a website would be that leads to this machine, so that its pages could read the boards."""
+    port = live.rpartition(":")[2]
+    for host in (f"rebound.example:{port}", "rebound.example", "127.0.0.1", f"0.0.0.0:{port}", f"{port}.localhost"):
+        answer = asked(live, path, hosts=(host,))
+        assert answer.status == 421 and "http://127.0.0.1" in answer.text and "campaign" not in answer.text, host
+    assert asked(live, path, hosts=(f"127.0.0.1:{port}", "rebound.example")).status in (400, 421)
+    assert asked(live, path, hosts=()).status in (400, 421)  # uvicorn's own, or ours
+
+
+def test_its_own_names_are_answered(live: str) -> None:
+    port = live.rpartition(":")[2]
+    for host in (f"127.0.0.1:{port}", f"LocalHost:{port}"):
+        assert asked(live, "/health", hosts=(host,)) == Answered(200, '{"status":"ok"}')
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect", "/templates", "/data/", "/profiles.yml",
+        "/inspect/model/?model=campaigns", "/inspect/exists/?model=campaigns", "/spend.yaml", "/spend.yml",
+        "/charts/spend", "/meta/", "/static/fonts/", "/spend/x", "//spend/", "/spend%2f..", "/%2e%2e/", "/favicon.ico",
+    ],
+)  # fmt: skip
+def test_there_are_boards_and_nothing_else(live: str, path: str) -> None:
+    answer = asked(live, path)
+    assert answer.status in (400, 404) and answer.keeps_to_itself(), answer.text
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+        assert asked(live, path, method).status == 405
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/assets/..%5c..%5c", "/..%5c", "/../../etc/passwd", "/spend/..%00", "/spend/?period=yesterday",
+        '/spend/?period=["2026-13-01",""]', '/spend/?period=["2026-01-01"]', "/spend/?period=2026-01-01",
+        '/spend/?period=["2026-01-01T10:00:00","2026-01-02"]', "/spend/?period=[1,2]", "/spend/?period={}",
+        "/spend/?service=a%00b", "/spend/?servce=x", "/spend/?service=[1]", '/spend/?service={"a":1}',
+        "/spend/?format=exe", "/campaigns/?service=x", "/spend.pdf?period=tomorrow",
+        pytest.param("/spend/?service=" + "x" * 1001, id="long"),
+        pytest.param("/spend/?service=" + "[" * 1000, id="deep"),
+    ],
+)  # fmt: skip
+def test_a_bad_parameter_is_a_sentence(live: str, path: str) -> None:
+    answer = asked(live, path.replace('"', "%22").replace("{", "%7B").replace("}", "%7D"))
+    assert answer.status == 400 and answer.keeps_to_itself(), answer
+
+
+def test_good_parameters_are_taken(live: str) -> None:
+    for query_string in (
+        "service=hunter_io&service=google_places&period=&period=2026-01-31",
+        "service=%5B%22hunter_io%22%5D&period=%5Bnull%2C%222026-01-31%22%5D&campaign=%5Bno+list&_embed=",
+        "service=&period=%5B%22%22%2C%22%22%5D",
+    ):
+        assert asked(live, f"/spend/?{query_string}").status == 200, query_string
+    assert asked(live, "/spend.svg?service=hunter_io").text.startswith("<svg")
+
+
+def test_an_error_of_the_database_is_said_in_the_terminal_only(live: str, doors: Doors, terminal: Path) -> None:
+    execute(doors.dsn, f"revoke select on analytics.budget_status from {REPORTER}")
+    try:
+        answer = asked(live, "/spend/?service=refused")
+    finally:
+        execute(doors.dsn, f"grant select on analytics.budget_status to {REPORTER}")
+    assert answer.status == 500 and answer.keeps_to_itself(), answer.text
+    assert "permission denied for view budget_status" in terminal.read_text()
+    # nor is it remembered
+    assert asked(live, "/spend/?service=refused").status == 200
+
+
+def test_fifty_at_once(live: str, doors: Doors) -> None:
+    """Boards with and without filters, several times each: every query at work once."""
+    paths = [f"/{board}/" for board in BOARDS] + [f"/spend/?service={name}" for name in ("a", "b", "c", "d", "e")]
+    twice: list[tuple] = []
+    is_over = threading.Event()
+
+    def watch() -> None:
+        at_work = f"""
+            select query, count(*) from pg_stat_activity
+            where usename = '{REPORTER}' and state = 'active' and datname = current_database()
+            group by query having count(*) > 1
+        """
+        while not is_over.wait(0.01):
+            twice.extend(query(doors.dsn, at_work))
+
+    def patiently(path: str) -> Answered:
+        """Asks again when told to, as on a busy machine."""
+        while (answer := asked(live, path)).status == 503:
+            pass
+        return answer
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        with ThreadPoolExecutor(50) as requests:
+            answers = list(requests.map(patiently, paths * 5))
+    finally:
+        is_over.set()
+        watcher.join()
+    assert [answer.status for answer in answers] == [200] * 50
+    assert len({answer.text for answer in answers}) == len(paths)
+    assert twice == []
 
 
 def test_nothing_is_left_in_the_project(pages: Path) -> None:

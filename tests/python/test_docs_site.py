@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from browser import PATIENCE_MS
 from conftest import REPOSITORY, ShapeDatabase, describe_failures, query, run_dbt
+from disks import fill, small_disk
 from docs_pages.columns import write_column_lineage
 from docs_pages.last_run import last_run_body
 from docs_pages.markdown import markdown_body
@@ -75,6 +76,18 @@ def test_links_lead_somewhere(site: Path) -> None:
             assert not anchor or anchor in Links(page).anchors, f"{name}: {link}"
             found.add(page.relative_to(site).as_posix())
     assert found == {*PAGES, "dashboards/lead_quality.html"}
+
+
+def test_a_full_disk_leaves_pages_as_they_were(site: Path, tmp_path: Path) -> None:
+    questions = (site / "questions.md").read_text(encoding="utf-8")
+    with small_disk(tmp_path / "disk", size="4m") as disk:
+        write_pages(disk, site.parent / "target", questions)
+        before = {path.name: path.read_text() for path in disk.iterdir()}
+        fill(disk)
+        with pytest.raises(OSError, match="No space left"):
+            write_pages(disk, site.parent / "target", questions)
+        (disk / "filling").unlink()
+        assert {path.name: path.read_text() for path in disk.iterdir()} == before
 
 
 def test_contract_is_the_database_s(site: Path, shape_database: ShapeDatabase) -> None:

@@ -41,6 +41,7 @@ create table businesses (
 create index on businesses (campaign_id);
 create index on businesses (created_at);
 """
+AREAS = {"source", "foreign keys", "spend", "clocks", "extensions", "rights"}
 DECLARED = yaml.safe_load((REPOSITORY / "models/staging/sources/app.yml").read_text())["sources"][0]["tables"]
 MARTS = yaml.safe_load((REPOSITORY / "models/marts/marts.yml").read_text())["models"]
 
@@ -383,6 +384,80 @@ def test_row_level_security(source: str, doctor: Doctor):
         assert not codes & {"rows_hidden", "rows_may_be_hidden", "bypassrls_unneeded"}
 
 
+CALLS = "id uuid, campaign_id uuid, service text, endpoint text, cost numeric, success boolean, created_at timestamptz"
+
+
+def test_a_view_that_is_not_populated_is_a_finding(source: str, doctor: Doctor):
+    columns = ", ".join(f"null::{kind} as {name}" for name, kind in map(str.split, CALLS.split(", ")))
+    execute(
+        source,
+        f"""
+        create materialized view api_usage as select {columns} with no data;
+        create view api_usage_log as select id, service as api_service, endpoint, created_at from api_usage;
+        create schema analytics;
+        create view analytics.api_usage_reconciliation as
+        select count(*) as paired_calls, 0 as counted_cost, 0 as double_count_avoided from api_usage;
+        """,
+    )
+    report = doctor(source)
+    broken = {finding["object"]: finding for finding in report["findings"] if finding["code"] == "cannot_be_read"}
+    assert set(broken) == {"api_usage", "api_usage_log"}
+    assert {finding["severity"] for finding in broken.values()} == {"error"}
+    assert 'materialized view "api_usage" has not been populated' in broken["api_usage_log"]["message"]
+    # all else is looked at, as far as it can be
+    skipped = {finding["object"] for finding in report["findings"] if finding["code"] == "not_examined"}
+    assert skipped == {"api_usage.created_at", "api_usage_log.created_at", "spend"}
+    assert {finding["area"] for finding in report["findings"]} == AREAS
+    assert "extensions" in {finding["code"] for finding in report["findings"]}
+    execute(source, broken["api_usage"]["remedy"])
+    assert not {"cannot_be_read", "not_examined"} & {finding["code"] for finding in doctor(source)["findings"]}
+
+
+def test_a_foreign_table_whose_server_is_dead_is_a_finding(source: str, doctor: Doctor):
+    """By itself, and as a partition of a table that is well otherwise."""
+    try:
+        execute(source, "create extension postgres_fdw")
+    except psycopg2.errors.FeatureNotSupported:
+        pytest.skip("this server has no postgres_fdw")
+    execute(
+        source,
+        f"""
+        create server dead foreign data wrapper postgres_fdw options (host '127.0.0.1', port '1');
+        create user mapping for public server dead options (user 'nobody', password 'fake-secret');
+        create table api_usage ({CALLS}) partition by range (created_at);
+        create table api_usage_now partition of api_usage for values from ('2026-01-01') to (maxvalue);
+        insert into api_usage (created_at) values ('2026-01-02');
+        create foreign table api_usage_old partition of api_usage
+            for values from (minvalue) to ('2026-01-01') server dead;
+        create foreign table lead_emails (id uuid, lead_id uuid, email text, created_at timestamptz) server dead;
+        """,
+    )
+    report = doctor(source)
+    broken = {finding["object"]: finding for finding in report["findings"] if finding["code"] == "cannot_be_read"}
+    assert set(broken) == {"api_usage_old", "lead_emails"}
+    for finding in broken.values():
+        assert finding["severity"] == "error"
+        assert 'could not connect to server "dead"' in finding["message"] and "refused" in finding["message"]
+    assert {finding["area"] for finding in report["findings"]} == AREAS
+    assert "fake-secret" not in json.dumps(report)
+
+
+def test_a_connection_that_is_lost_ends_it(source: str, project: Project):
+    with libpq_environment(environment_of(source)), closing(psycopg2.connect(source)) as connection:
+        backend = connection.info.backend_pid
+        state = project.read_state
+
+        def lose_it(timeout: float) -> dict[str, Any]:
+            found = state(timeout)
+            execute(source, f"select pg_terminate_backend({backend}, 60000)")
+            return found
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Project, "read_state", lambda self, timeout: lose_it(timeout))
+            with pytest.raises(psycopg2.OperationalError):
+                diagnose(connection, project, 300, False)
+
+
 def test_extensions_are_listed(source: str, doctor: Doctor):
     assert "plpgsql" in doctor.finds(source, "extensions")["extensions"]["message"]
 
@@ -398,7 +473,7 @@ def test_it_cannot_write_and_waits_for_nobody(source: str, doctor: Doctor, proje
     with closing(psycopg2.connect(source)) as holder:
         holder.cursor().execute("lock table campaigns")
         report = doctor(source)
-    assert ("not_examined", "clocks") in {(finding["code"], finding["object"]) for finding in report["findings"]}
+    assert ("not_examined", "campaigns.created_at") in {(f["code"], f["object"]) for f in report["findings"]}
     assert query(
         source, "select count(*) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
     ) == [(2,)]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
+import socket
+import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timezone
@@ -17,11 +20,14 @@ import openpyxl
 import polars
 import psycopg2
 import pytest
+from clones import PATIENCE_SECONDS
 from conftest import REPOSITORY, at_one_moment, environment_of, execute, new_database, query
+from disks import fill, small_disk
 from embedded_postgres import Server
 from errors import UserFacingError
 from export import main
 from exporting.condition import check_condition
+from exporting.output import Target
 from exporting.reports import MARTS, names
 
 pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)
@@ -254,6 +260,114 @@ def test_failure_leaves_the_old_file(leads: str, export, tmp_path: Path, capsys:
     assert path.stat().st_mode & 0o077 == 0
     assert main(["enhanced_leads", "--output", str(tmp_path / "no" / "x.csv")]) == 1
     assert "Nothing can be written in" in capsys.readouterr().err
+
+
+# What is no file
+
+
+def _run(dsn: str, *arguments: str, **options) -> subprocess.CompletedProcess:
+    """The program, as another process that may end badly."""
+    environment = {**os.environ, **environment_of(dsn)}
+    program = [sys.executable, str(REPOSITORY / "scripts" / "export.py"), "enhanced_leads", *arguments]
+    options = options or {"capture_output": True}
+    return subprocess.run(program, env=environment, timeout=PATIENCE_SECONDS, **options)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("way", ["null", "link"])
+def test_a_device_stays_one(leads: str, tmp_path: Path, form: str, way: str) -> None:
+    """Never the machine's own: a node of the test's, with the numbers of /dev/null."""
+    node = tmp_path / "null"
+    _make_node(node, stat.S_IFCHR, os.makedev(1, 3))
+    before = os.lstat(node)
+    if way == "link":
+        (tmp_path / "link").symlink_to(node)
+    result = _run(leads, "--format", form, "--output", str(tmp_path / way))
+    assert (result.returncode, result.stderr.count(b"\n")) == (0, 1), result.stderr
+    after = os.lstat(node)
+    assert stat.S_ISCHR(after.st_mode)
+    kept = ("st_mode", "st_rdev", "st_ino", "st_uid")
+    assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
+    links = {path.name: path.is_symlink() for path in tmp_path.iterdir()}
+    assert links == ({"null": False, "link": True} if way == "link" else {"null": False})
+
+
+def test_a_disk_and_a_socket_are_refused(leads: str, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    _make_node(disk, stat.S_IFBLK, os.makedev(240, 77))  # numbers for experiments: no driver has them
+    with closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        before = [os.lstat(path) for path in sorted(tmp_path.iterdir())]
+        for name, what in (("disk", b"is a disk"), ("socket", b"is no file")):
+            result = _run(leads, "--output", str(tmp_path / name))
+            assert result.returncode == 1 and what in result.stderr
+            assert result.stderr.count(b"\n") == 1
+        after = [os.lstat(path) for path in sorted(tmp_path.iterdir())]
+        assert [(s.st_ino, s.st_mode, s.st_rdev) for s in after] == [(s.st_ino, s.st_mode, s.st_rdev) for s in before]
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_pipe_is_written_to(leads: str, tmp_path: Path, form: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    result = _run(leads, "--format", form, "--output", str(pipe))
+    assert result.returncode == 0, result.stderr
+    assert stat.S_ISFIFO(os.lstat(pipe).st_mode)
+    reader.join(PATIENCE_SECONDS)
+    assert got[0].startswith(b"\xef\xbb\xbfid," if form == "csv" else b"PK")
+
+
+def test_a_link_stays_one_and_its_file_is_replaced(leads: str, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    file, link = tmp_path / "there" / "file.csv", tmp_path / "link.csv"
+    link.symlink_to("there/file.csv")
+    for _ in ("a new file", "the file of before"):
+        assert _run(leads, "--output", str(link)).returncode == 0
+        assert os.readlink(link) == "there/file.csv"
+        assert file.read_text("utf-8-sig").startswith("id,") and not file.is_symlink()
+        file.write_text("old")
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["file.csv"]
+    link.unlink()
+    link.symlink_to("link.csv")
+    round_and_round = _run(leads, "--output", str(link))
+    assert round_and_round.returncode == 1 and round_and_round.stderr.count(b"\n") == 1
+
+
+def test_a_device_that_comes_meanwhile_stays(server: Server, tmp_path: Path) -> None:
+    target = Target(str(tmp_path / "x.csv"), is_seeking=False)
+    with pytest.raises(UserFacingError, match="is no file any more"), target:
+        os.mkfifo(tmp_path / "x.csv")
+    assert [stat.S_ISFIFO(os.lstat(path).st_mode) for path in tmp_path.iterdir()] == [True]
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "xlsx", "parquet"])
+def test_a_full_disk_is_one_line(leads: str, tmp_path: Path, form: str) -> None:
+    node = tmp_path / "full"
+    _make_node(node, stat.S_IFCHR, os.makedev(1, 7))  # as /dev/full, which takes no byte
+    with open(node, "wb") as full:
+        result = _run(leads, "--format", form, "--output", "-", stdout=full, stderr=subprocess.PIPE)
+    assert result.returncode == 1
+    assert result.stderr == b"Error: The output cannot be written: No space left on device.\n"
+    with small_disk(tmp_path / "disk", size="16k") as disk:
+        old = disk / f"x.{form}"
+        old.write_text("old")
+        fill(disk)
+        result = _run(leads, "--output", str(old))
+        assert result.returncode == 1
+        assert result.stderr.count(b"\n") == 1 and b"No space left on device" in result.stderr, result.stderr
+        assert old.read_text() == "old" and {path.name for path in disk.iterdir()} == {old.name, "filling"}
+
+
+def _make_node(path: Path, kind: int, device: int) -> None:
+    try:
+        os.mknod(path, 0o600 | kind, device)
+        if kind == stat.S_IFCHR:
+            path.write_bytes(b"")
+    except OSError as error:
+        pytest.skip(f"no device can be made here: {error.strerror}")
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "xlsx", "parquet"])

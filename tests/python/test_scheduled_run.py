@@ -10,9 +10,10 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,14 +32,19 @@ from conftest import (
     drop_database,
     environment_of,
     execute,
+    libpq_environment,
     new_database,
     query,
     run_dbt,
     spare_parsing,
 )
+from dbt_progress import Dbt
+from disks import fill, make_read_only, small_disk
 from embedded_postgres import Server
 from own_database import environment_without_database
+from scheduling.builds import Builds
 from scheduling.folders import Memory, new_folder
+from scheduling.output import Output
 from scheduling.redaction import LONGEST_MESSAGE, Redactor, parts_of_url
 from scheduling.run_log import Alert, RunLog
 from scheduling.transient import may_pass
@@ -604,6 +610,136 @@ def test_a_hook_that_fails_is_recorded(tiny: Project):
     assert tiny.ends() == ["failed"]
 
 
+# The disk
+
+
+@pytest.mark.parametrize("folder", ["logs", "target"])
+@pytest.mark.parametrize("spoil", [fill, make_read_only])
+def test_without_room_a_run_goes_on_and_says_what_is_not_kept(
+    tiny: Project, receiver: Receiver, folder: str, spoil: Callable[[Path], None]
+):
+    shutil.rmtree(tiny.clone.folder / folder, ignore_errors=True)
+    with small_disk(tiny.clone.folder / folder, size="32m") as disk:
+        spoil(disk)
+        result = tiny.run("--quiet", ALERT_WEBHOOK_URL=receiver.url)
+        assert {path.name for path in disk.rglob("*") if path.is_file() and path.stat().st_size} <= {"filling"}
+    assert result.returncode == 0, result.stdout
+    assert "Traceback" not in result.stdout and "Errno" not in result.stdout
+    line = result.stdout.splitlines()[-1]  # which a quiet run prints because something is wrong
+    reason = "No space left on device" if spoil is fill else "Read-only file system"
+    told = {"logs": "No log of this run is kept", "target": "dbt's files are not kept for the next run"}[folder]
+    assert line.startswith("ok: 1 model built") and told in line and line.count(reason) == 1
+    assert query(tiny.dsn, "select id from analytics.one") == [(1,)]
+    assert tiny.log("status, message", "entry = 'end'") == [("ok", line)]
+    assert receiver.texts == []
+    assert list(Path(tempfile.gettempdir()).glob("leadgen-run-*")) == []
+
+
+@pytest.mark.parametrize("folder", ["logs", "target"])
+def test_a_disk_that_is_full_in_the_middle_is_recorded(tiny: Project, receiver: Receiver, folder: str):
+    execute(tiny.dsn, UNTIL_GO)
+    tiny.write("models/slow.sql", "{{ config(materialized='table') }} select public.until_go() as x")
+    for number in range(20):
+        tiny.write(f"models/after_{number}.sql", "select * from {{ ref('slow') }}")
+    shutil.rmtree(tiny.clone.folder / folder, ignore_errors=True)
+    with small_disk(tiny.clone.folder / folder, size="64m") as disk:
+
+        def fill_meanwhile() -> None:
+            _wait_for(lambda: query(tiny.dsn, f"select {WAITING}"))
+            fill(disk)
+            execute(tiny.dsn, "insert into go values (true)")
+
+        filling = threading.Thread(target=fill_meanwhile)
+        filling.start()
+        result = tiny.run(*AT_ONCE, ALERT_WEBHOOK_URL=receiver.url)
+        filling.join()
+    lines = result.stdout.splitlines()
+    assert "Traceback" not in result.stdout and "--- Logging error ---" not in result.stdout
+    assert all("Errno" not in line or line == lines[-1] for line in lines)
+    ((status, message),) = tiny.log("status, message", "entry = 'end'")
+    assert message == lines[-1][:500]
+    if folder == "logs":  # which nothing hangs on
+        assert (result.returncode, status, receiver.texts) == (0, "ok", [])
+        assert "; The log of this run is not whole: No space left on device" in message
+        assert "; The results of dbt are not kept: " in message
+        assert query(tiny.dsn, "select x from analytics.after_19") == [("went",)]
+    else:
+        assert (result.returncode, status) == (1, "failed")
+        assert "No space left on device" in message
+        assert len(receiver.texts) == 1 and "No space left on device" in receiver.texts[0]
+    assert tiny.run(ALERT_WEBHOOK_URL=receiver.url).returncode == 0
+
+
+def test_without_any_room_a_run_ends_with_one_line(tiny: Project, receiver: Receiver, tmp_path: Path):
+    folders = [tiny.clone.folder / "logs", tiny.clone.folder / "target"]
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    with small_disk(tmp_path / "disk", size="1m") as disk, pytest.MonkeyPatch.context() as patch:
+        fill(disk)
+        patch.setattr(tempfile, "tempdir", str(disk))
+        for folder in folders:
+            folder.symlink_to(disk)
+        try:
+            results = [tiny.run(ALERT_WEBHOOK_URL=receiver.url) for _ in range(2)]
+            out_of_reach = tiny.run("--wait", "0", DATABASE_URL=url_of(tiny.dsn, port="1"))
+        finally:
+            for folder in folders:
+                folder.unlink()
+    for result in results:
+        assert result.returncode == 1 and "Traceback" not in result.stdout
+        assert result.stdout.splitlines()[-1].startswith("failed after 0 s: no room for dbt's files")
+    assert tiny.ends() == ["failed", "failed"]
+    assert len(receiver.texts) == 1 and "No space left on device" in receiver.texts[0]
+    # not even to remember it by, until there is a database
+    assert out_of_reach.returncode == 1 and "Traceback" not in out_of_reach.stdout
+    assert "No database server answers" in out_of_reach.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("error", [None, "dbt cannot write its files: No space left on device"])
+def test_results_that_are_cut_off_are_no_success(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str | None
+):
+    def write_half(builds: Builds, command: list[str]) -> tuple[None, str | None]:
+        (tmp_path / "run_results.json").write_text('{"results": [{"unique')
+        return None, error
+
+    monkeypatch.setattr(Builds, "_invoke", write_half)
+    outcome = Builds(tmp_path, tmp_path, Output(is_quiet=True), print).build(None)
+    assert (outcome.is_good, outcome.results) == (False, [])
+    assert outcome.error == (error or "dbt's results cannot be read")
+
+
+@pytest.mark.parametrize("folder", ["logs", "target"])
+@pytest.mark.parametrize("spoil", [fill, make_read_only])
+def test_a_run_by_hand_ends_with_one_line(tiny: Project, folder: str, spoil: Callable[[Path], None]):
+    """Or goes on, and says that it has no log."""
+    shutil.rmtree(tiny.clone.folder / folder, ignore_errors=True)
+    output = io.StringIO()
+    with small_disk(tiny.clone.folder / folder, size="32m") as disk, pytest.MonkeyPatch.context() as patch:
+        spoil(disk)
+        patch.chdir(tiny.clone.folder)
+        patch.setattr(run, "REPOSITORY", tiny.clone.folder)
+        patch.setattr(run, "_run", lambda: Dbt().build())
+        with libpq_environment(environment_of(tiny.dsn)), redirect_stdout(output), redirect_stderr(output):
+            status = run.main()
+    lines = output.getvalue().splitlines()
+    reason = "No space left on device" if spoil is fill else "Read-only file system"
+    assert [line for line in lines if "Error" in line or "Traceback" in line] == [lines[-1]] * status
+    assert len([line for line in lines if reason in line]) == 1 + (status == 0), lines  # once for each command
+    assert status == 1 or folder == "logs"
+
+
+def test_runs_without_a_lock_file_keep_apart(tiny: Project):
+    shutil.rmtree(tiny.clone.folder / "logs", ignore_errors=True)
+    with small_disk(tiny.clone.folder / "logs", size="1m") as disk:
+        make_read_only(disk)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(run, "REPOSITORY", tiny.clone.folder)
+            with run.one_run_at_a_time(waits=False):
+                result = tiny.run()
+    assert (result.returncode, result.stdout) == (75, "Another run is at work in this folder.\n")
+
+
 # Freshness
 
 
@@ -826,6 +962,7 @@ def test_no_secret_and_no_data_is_left_anywhere(tiny: Project, receiver: Receive
         ("the token abc is bad", "the token (redacted)"),
         ("value sk_live_0123456789abcdefghij here", "value (redacted) here"),
         ("eyJhbGciOiJIUzI1NiJ9abcdef0123", "(redacted)"),
+        ("[Errno 28] No space left on device", "No space left on device"),
     ],
 )
 def test_messages_keep_names_and_lose_values(text: str, wanted: str | None, server: Server):
@@ -1074,6 +1211,7 @@ begin
 end $$;
 """
 HOLDERS = "select pid from pg_locks where relation = to_regclass('analytics_audit.run_lock') and mode = 'ExclusiveLock'"
+WAITING = "from pg_stat_activity where query like '%until_go()%' and pid <> pg_backend_pid() and state = 'active'"
 SLEEPERS = """
 from pg_stat_activity
 where
