@@ -25,6 +25,7 @@
                     create or replace function {{ try_cast_definition() }};
                     create or replace function {{ pair_in_order_definition() }};
                     create table if not exists {{ rollup_state_definition() }};
+                    create table if not exists {{ reading_roles_definition() }};
                     create or replace function {{ rollup_watermark_definition() }};
                     {{ rollup_locks_definition() }};
                     {%- if var('tenant_mode') %}

@@ -12,6 +12,13 @@
     {% do refuse(bad_variables()) %}
     {% do refuse_roles() %}
     {% set statements = run_query(roles_plan()).columns[0].values() | list %}
+    {% set missing = run_query(rights_for_plan()).columns[0].values() | list %}
+    {% if missing and apply %}
+        {% do exceptions.raise_compiler_error('Nothing was changed: ' ~ target.user ~ ' lacks ' ~ missing | join('; ')) %}
+    {% endif %}
+    {% for right in missing %}
+        {% do print('-- Missing, without which this cannot be carried out by ' ~ target.user ~ ': ' ~ right) %}
+    {% endfor %}
     {% set target_text = ' in database ' ~ target.database ~ ', as ' ~ target.user %}
     {% if not statements %}
         {% do print('-- Nothing to do' ~ target_text ~ '.') %}
@@ -270,16 +277,90 @@
             and not exists (select from aclexplode(c.relacl) where grantee = roles.oid and privilege_type = 'SELECT')
 
         union all
-        select 13, '', format('revoke %s from %I', transformer.role, current_user)
+        -- so that the first run with another reporter takes it back, if no run comes before that one
+        select 13, '', {{ literal(remember_roles([reporter])) }}
+        from output_objects
+        where name = quote_ident({{ literal(target.schema ~ '_staging') }}) || '.reading_roles'
+
+        union all
+        select 14, '', format('revoke %s from %I', transformer.role, current_user)
         from transformer
         where {{ is_no_member('transformer') }}
     )
 
-    select statement
+    select statement, step, position
     from plan
     -- Nobody becomes a member for nothing.
-    where step not in (2, 13) or exists (select from plan where step in (5, 6, 11, 12))
+    where
+        step not in (2, 13, 14)
+        or exists (select from plan as other where other.step in (11, 12) or other.step in (5, 6) and plan.step <> 13)
     order by step, position, statement
+{% endmacro %}
+
+
+{# What the connected role lacks to carry the plan out: one text a row, with what gives it. A superuser lacks nothing. #}
+{% macro rights_for_plan() %}
+    with planned as (
+        {{ roles_plan() }}
+    ),
+
+    me as (
+        select pg_roles.*, quote_ident(rolname) as name from pg_roles where rolname = current_user
+    ),
+
+    missing (position, what) as (
+        select 1, format('the right to make roles and set them up: as a superuser, alter role %s createrole;', name)
+        from me
+        where not rolcreaterole and exists (select from planned where step in (1, 3))
+
+        union all
+        -- Since PostgreSQL 16, who may make roles may not set up those that another has made.
+        select 2, format('the administration of role %1$I: as a superuser, grant %1$I to %2$s with admin option;',
+            named.rolname, me.name)
+        from me, pg_roles as named
+        where
+            (not me.rolcreaterole or current_setting('server_version_num')::int >= 160000)
+            and not pg_has_role(named.oid, 'usage with admin option')
+            and exists (
+                select from planned
+                where
+                    step = 3 and position = named.rolname
+                    or step = 2 and named.rolname = {{ literal(var('transformer_role')) }}
+            )
+
+        union all
+        select 3, format('the right to make schemas: as the owner of the database, grant create on database %I to %s;',
+            current_database(), name)
+        from me
+        where
+            exists (select from planned where step = 5)
+            and not has_database_privilege(current_database(), 'create')
+
+        union all
+        select 4, format('the right to let others connect: as the owner of the database, grant connect on database %I to %s'
+            ' with grant option;', current_database(), name)
+        from me
+        where
+            exists (select from planned where step = 4)
+            and not has_database_privilege(current_database(), 'connect with grant option')
+
+        union all
+        select 5, format('the ownership of %s: call it as %s', string_agg(tables.name, ', ' order by tables.name),
+            string_agg(distinct quote_ident(tables.owner), ', '))
+        from (
+            select distinct wanted.table_name as name, pg_get_userbyid(relowner) as owner
+            from planned
+            inner join ({{ columns_to_read() }}) as wanted on planned.step = 10 and planned.position = wanted.table_name
+            inner join pg_class on wanted.table_oid = pg_class.oid
+            where not has_table_privilege(wanted.table_oid, 'select with grant option')
+        ) as tables
+        having count(*) > 0
+    )
+
+    select what
+    from missing
+    where not (select rolsuper from me)
+    order by position, what
 {% endmacro %}
 
 

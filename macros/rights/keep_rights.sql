@@ -5,7 +5,8 @@
   tenant_role      selects from the tenants' views, in tenant mode
   closed_roles     nothing, whatever default privileges (Supabase's, for instance) have given them
 
-  No other role's rights are touched. A role that does not exist is passed over.
+  A role that one of the first two variables named before, and does not any more, loses what it has. No other role's rights
+  are touched. A role that does not exist is passed over.
 #}
 {% macro keep_rights(schema=none, relation=none) %}
     {{ return(adapter.dispatch('keep_rights', 'leadgen_analytics')(schema, relation)) }}
@@ -28,6 +29,7 @@
   what it owns, directly or through a role that it is in.
 #}
 {% macro rights_to_mend(schema=none, relation=none) %}
+    {% set readers = [var('reporter_role')] + ([var('tenant_role')] if var('tenant_mode') else []) %}
     with roles as (
         select
             oid,
@@ -35,7 +37,11 @@
             rolname = {{ literal(var('reporter_role')) }} as is_reporter,
             rolname = {{ literal(var('tenant_role')) }} and {{ var('tenant_mode') }} as is_tenant
         from pg_roles
-        where rolname in ({{ sql_texts([var('reporter_role'), var('tenant_role')] + var('closed_roles')) }})
+        where
+            rolname in ({{ sql_texts([var('reporter_role'), var('tenant_role')] + var('closed_roles')) }})
+            {%- if schema is none %}
+            or oid in ({{ reading_roles() }})
+            {%- endif %}
     ),
 
     schemas as (
@@ -44,13 +50,13 @@
         where nspname in ({{ sql_texts([schema] if schema else output_schemas()) }})
     ),
 
-    objects (kind, schema_name, object_name, name, acl, owner, privilege) as (
+    objects (object_id, kind, schema_name, object_name, name, acl, owner, privilege) as (
         {%- if relation is none %}
-        select 'schema', nspname, nspname, format('%I', nspname), nspacl, nspowner, 'USAGE'
+        select oid, 'schema', nspname, nspname, format('%I', nspname), nspacl, nspowner, 'USAGE'
         from schemas
         union all
         select
-            'function', nspname, proname, format('%I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)),
+            p.oid, 'function', nspname, proname, format('%I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)),
             proacl, proowner, 'EXECUTE'
         from pg_proc as p
         inner join schemas on p.pronamespace = schemas.oid
@@ -58,8 +64,8 @@
         union all
         {%- endif %}
         select
-            case relkind when 'S' then 'sequence' else 'table' end, nspname, relname, format('%I.%I', nspname, relname),
-            relacl, relowner, 'SELECT'
+            pg_class.oid, case relkind when 'S' then 'sequence' else 'table' end, nspname, relname,
+            format('%I.%I', nspname, relname), relacl, relowner, 'SELECT'
         from pg_class
         inner join schemas on pg_class.relnamespace = schemas.oid
         where
@@ -77,6 +83,11 @@
                 select privilege_type || case when is_grantable then ' and grant it' else '' end
                 from aclexplode(objects.acl)
                 where grantee = roles.oid
+                union all
+                select 'a column'
+                from pg_attribute
+                cross join aclexplode(attacl)
+                where objects.kind = 'table' and attrelid = objects.object_id and grantee = roles.oid
             ) as held,
             case
                 when
@@ -106,9 +117,59 @@
         select 2, format('grant %s on %s %s to %I', lower(privilege), kind, name, rolname)
         from rights
         where held <> wanted and wanted <> '{}'
+        {%- if schema is none %}
+        union all
+        select 1, format(
+            'alter default privileges for role %I in schema %I revoke all on %s from %I', pg_get_userbyid(defaclrole), nspname,
+            case defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions' else 'types' end, rolname
+        )
+        from pg_default_acl
+        inner join schemas on defaclnamespace = schemas.oid
+        cross join roles
+        where
+            not is_reporter and not is_tenant and pg_has_role(defaclrole, 'usage')
+            and exists (select from aclexplode(defaclacl) where grantee = roles.oid)
+        union all
+        select 3, {{ literal('delete from ' ~ function_name('reading_roles') ~ '; ' ~ remember_roles(readers)) }}
+        where
+            exists (select * from {{ function_name('reading_roles') }} except {{ roles_to_remember(readers) }})
+            or exists ({{ roles_to_remember(readers) }} except select * from {{ function_name('reading_roles') }})
+        {%- endif %}
     ) as statements
     order by position, statement
 {% endmacro %}
+
+
+{#
+  The roles that a run, or create_roles, has opened anything to, so that a run that does not name them any more closes it
+  again. By oid, because a role may be renamed; in a table restored from a dump, which has another oid itself, by name. A
+  database from before this table may have been opened to the default of reporter_role.
+#}
+{% macro reading_roles_definition() -%}
+    {{ function_name('reading_roles') }} as
+    select cast('analytics_reporter' as text) as role_name, cast(0 as oid) as role_oid, cast(0 as oid) as table_oid
+{%- endmacro %}
+
+
+{# A query of those, by oid, that the server still has. #}
+{% macro reading_roles() -%}
+    select pg_roles.oid
+    from {{ function_name('reading_roles') }} as known
+    inner join pg_roles
+        on case known.table_oid when known.tableoid then pg_roles.oid = known.role_oid else rolname = known.role_name end
+{%- endmacro %}
+
+
+{% macro roles_to_remember(names) -%}
+    select rolname::text, oid, {{ literal(function_name('reading_roles')) }}::regclass::oid
+    from pg_roles
+    where rolname in ({{ sql_texts(names) }})
+{%- endmacro %}
+
+
+{% macro remember_roles(names) -%}
+    insert into {{ function_name('reading_roles') }} {{ roles_to_remember(names) }}
+{%- endmacro %}
 
 
 {#

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -62,18 +63,40 @@ class Doors:
 
         `names` are variables with a role in them. The macro reads them when it runs, so one parse does for all.
         """
+        success, lines = self.print_roles(apply=apply, **names)
+        return (
+            success,
+            [line for line in lines if line.endswith(";") and not line.startswith("--")],
+            [line.removeprefix("-- Note: ") for line in lines if line.startswith("-- Note: ")],
+        )
+
+    def print_roles(self, *, apply: bool = False, **names: str) -> tuple[bool, list[str]]:
+        """The same, and every line that it prints."""
         operation = ["run-operation", "create_roles", "--quiet", "--args", json.dumps({"apply": apply})]
         options = ["--target-path", str(self.target_path), "--vars", json.dumps(names)]
         environment = environment_of(self.of(OWNER))
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             result = run_dbt([*operation, *options], environment, manifest=parsed_before(operation, environment))
-        lines = printed.getvalue().splitlines()
-        return (
-            result.success,
-            [line for line in lines if line.endswith(";") and not line.startswith("--")],
-            [line.removeprefix("-- Note: ") for line in lines if line.startswith("-- Note: ")],
-        )
+        return result.success, printed.getvalue().splitlines()
+
+    def rights_of(self, role: str) -> list[str]:
+        """What in this project's schemas a role has a right on by name: schemas, views, columns, functions."""
+        name = role.replace("'", "''")
+        return [
+            text
+            for (text,) in query(
+                self.dsn,
+                f"""
+                select pg_describe_object(classid, objid, objsubid) as text
+                from pg_shdepend
+                inner join pg_database as d on dbid = d.oid and datname = current_database()
+                where deptype = 'a' and refobjid = (select oid from pg_roles where rolname = '{name}')
+                order by text
+                """,
+            )
+            if re.search(r"schema analytics|\banalytics\w*\.", text)
+        ]
 
 
 def claim(connection: Connection, claims: str, setting: str = "request.jwt.claims") -> None:

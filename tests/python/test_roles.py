@@ -155,6 +155,48 @@ def test_odd_name_is_a_name(doors: Doors) -> None:
     assert query(doors.dsn, "select count(*) > 0 from campaigns") == [(True,)]
 
 
+def test_owner_who_may_not_make_roles_is_told_before_the_plan(doors: Doors) -> None:
+    new = {"reporter_role": "another"}
+    execute(doors.dsn, f"alter role {OWNER} nocreaterole")
+    try:
+        success, lines = doors.print_roles(**new)
+        assert success
+        assert lines[0].startswith("-- Missing, without which this cannot be carried out") and OWNER in lines[0]
+        assert lines.index("create role another login;") > 0
+        success, lines = doors.print_roles(apply=True, **new)
+        assert not success and "create role another login;" not in lines
+        assert query(doors.dsn, "select count(*) from pg_roles where rolname = 'another'") == [(0,)]
+        # and where nothing is to be done, nothing is missing
+        assert doors.print_roles()[1][0].startswith("-- Nothing to do")
+        execute(doors.dsn, doors.print_roles(**new)[1][0].partition("superuser, ")[2])
+        assert not [line for line in doors.print_roles(**new)[1] if line.startswith("-- Missing")]
+    finally:
+        execute(doors.dsn, f"alter role {OWNER} createrole")
+
+
+def test_owner_is_told_of_roles_of_others_and_tables_of_others(doors: Doors) -> None:
+    """Roles that another has made can be set up by whoever administers them, since PostgreSQL 16."""
+    execute(doors.dsn, "create role another login; alter table lead_emails owner to postgres")
+    execute(doors.dsn, f"alter database doors owner to postgres; revoke select on lead_emails from {TRANSFORMER}")
+    try:
+        _, lines = doors.print_roles(reporter_role="another")
+        missing = [line for line in lines if line.startswith("-- Missing")]
+        assert lines[: len(missing)] == missing
+        needs = [line for line in missing if "admin option" in line]
+        assert len(needs) == (query(doors.dsn, "show server_version_num")[0][0] >= "160000")
+        (tables,) = [line for line in missing if "ownership" in line]
+        assert "public.lead_emails" in tables and tables.endswith("call it as postgres")
+        assert not doors.print_roles(apply=True, reporter_role="another")[0]
+        for need in needs:
+            execute(doors.dsn, need.partition("superuser, ")[2])
+        execute(doors.dsn, f"alter table lead_emails owner to {OWNER}; alter database doors owner to {OWNER}")
+        assert doors.create_roles(apply=True, reporter_role="another")[0]
+    finally:
+        execute(doors.dsn, f"alter table lead_emails owner to {OWNER}; alter database doors owner to {OWNER}")
+        execute(doors.dsn, "drop owned by another; drop role another")
+        assert doors.create_roles(apply=True)[0]
+
+
 @ONE_SERVER
 def test_takes_over_what_another_role_has_built(server: Server, doors: Doors) -> None:
     with new_database(server) as dsn:
@@ -355,6 +397,87 @@ def test_rights_are_kept(doors: Doors, before: str, arguments: tuple[str, ...]) 
     assert held == [("SELECT",)]
     others = query(doors.dsn, f"select has_table_privilege('{READER}', 'analytics.campaign_metrics', 'select')")
     assert others == [(not is_new,)]
+
+
+@ONE_SERVER
+def test_a_role_that_is_no_reporter_any_more_has_nothing(doors: Doors) -> None:
+    later, renamed = 'Later "one"', "o'ld"
+    execute(doors.dsn, f"grant usage on schema analytics to {READER}; {GRANT}")
+    kept = doors.rights_of(READER)
+
+    def run(reporter: str = REPORTER) -> None:
+        doors.run("run", "--select", "stg_campaigns", tenant_mode=False, reporter_role=reporter)
+        assert doors.rights_of(READER) == kept
+
+    try:
+        # nothing has been run with it
+        assert doors.create_roles(apply=True, reporter_role=later)[0]
+        held = doors.rights_of(later)
+        assert len(held) > 10
+        run()
+        assert (doors.rights_of(later), doors.rights_of(REPORTER)) == ([], held)
+        # a database from before anything was remembered, and whatever somebody has added by hand
+        execute(
+            doors.dsn,
+            f"""
+            drop table analytics_staging.reading_roles;
+            grant select (campaign_id) on analytics_staging.stg_campaigns to {REPORTER};
+            grant all on schema analytics_intermediate to {REPORTER};
+            grant execute on all functions in schema analytics_staging to {REPORTER};
+            alter default privileges for role {TRANSFORMER} in schema analytics grant select on tables to {REPORTER};
+            """,
+        )
+        assert len(doors.rights_of(REPORTER)) > len(held) + 3
+        run(later)
+        assert (doors.rights_of(REPORTER), doors.rights_of(later)) == ([], held)
+        execute(doors.dsn, f"""alter role "Later ""one""\" rename to "{renamed}\"""")
+        run()
+        assert (doors.rights_of(renamed), doors.rights_of(REPORTER)) == ([], held)
+        # restored from a dump, on a server where another role has that oid
+        execute(
+            doors.dsn,
+            f"""
+            create table analytics_staging.restored as
+            select role_name, '{READER}'::regrole::oid as role_oid, table_oid from analytics_staging.reading_roles;
+            alter table analytics_staging.restored owner to {TRANSFORMER};
+            drop table analytics_staging.reading_roles;
+            alter table analytics_staging.restored rename to reading_roles;
+            """,
+        )
+        run(renamed)
+        assert (doors.rights_of(REPORTER), doors.rights_of(renamed)) == ([], held)
+    finally:
+        for (role,) in query(doors.dsn, "select quote_ident(rolname) from pg_roles where rolname ~ 'Later|o.ld'"):
+            execute(doors.dsn, f"drop owned by {role}; drop role {role}")
+        assert doors.create_roles(apply=True)[0]
+
+
+def test_readme_keeps_an_analyst_from_changing_the_reporter(doors: Doors) -> None:
+    """Who logs in as a role may change its password and settings; who is in it, only for logins that there are not."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    ((login,),) = [re.findall("`(create role ana .*?)`", readme)]
+    setting, shown = f"alter role {REPORTER} set statement_timeout = '1min'", "show statement_timeout"
+    with doors.session(REPORTER) as connection:
+        ask(connection, setting)
+        ask(connection, f"alter role {REPORTER} set statement_timeout = default")
+    try:
+        with doors.session(OWNER) as connection:
+            ask(connection, login)
+        execute(doors.dsn, "create role ben login in role analytics_reporter")
+        give_passwords(doors, "ana", "ben")
+        refused(doors, "ana", setting)
+        with doors.session("ana") as connection:
+            assert ask(connection, "select count(*) from analytics.campaign_analytics") != [(0,)]
+            ask(connection, f"set role {REPORTER}")
+            ask(connection, setting)
+        for role in ("ana", "ben"):
+            with doors.session(role) as connection:
+                assert ask(connection, shown) == [("0",)]
+        with pytest.raises(psycopg2.OperationalError, match="not permitted to log in"), doors.session(REPORTER):
+            pass
+    finally:
+        execute(doors.dsn, f"alter role {REPORTER} login; alter role {REPORTER} reset statement_timeout")
+        execute(doors.dsn, "drop role if exists ana, ben")
 
 
 # Those that are to have nothing

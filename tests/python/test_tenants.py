@@ -503,3 +503,34 @@ def test_off_again_the_views_go(tenants: Tenants) -> None:
     doors.run("run", "--select", "tenant_campaign_analytics")
     with doors.session(TENANT, tenants.user) as connection:
         assert tenants.seen(connection, f"select user_id from {CAMPAIGNS}").count(tenants.user)
+
+
+def test_a_role_that_is_no_tenant_any_more_has_nothing(tenants: Tenants) -> None:
+    """Roles that are not among the closed ones; and the first run after an update to a project that remembers them."""
+    doors = tenants.doors
+    one_view = ("run", "--select", "tenant_campaign_analytics")
+    execute(doors.dsn, "create role first_tenant; create role second_tenant; create role kept_by_hand")
+    try:
+        doors.run(*one_view, tenant_role="first_tenant")
+        assert doors.rights_of(TENANT) == []
+        held = doors.rights_of("first_tenant")
+        assert {text.split()[0] for text in held} == {"function", "schema", "view"}
+        execute(doors.dsn, f"grant select (user_id) on {CAMPAIGNS} to first_tenant")
+        execute(doors.dsn, f"grant select on {CAMPAIGNS} to kept_by_hand")
+        doors.run(*one_view, tenant_role="second_tenant")
+        assert doors.rights_of("first_tenant") == []
+        assert doors.rights_of("second_tenant") == held
+        assert doors.rights_of("kept_by_hand") == [f"view {CAMPAIGNS}"]
+        # by hand, and so to stay
+        execute(doors.dsn, f"grant select on {CAMPAIGNS} to first_tenant")
+        doors.run(*one_view, tenant_role="second_tenant")
+        assert doors.rights_of("first_tenant") == [f"view {CAMPAIGNS}"]
+        # something is built on a view, which therefore stays; and the variable is back at its default
+        execute(doors.dsn, f"create view public.built_on as select * from {CAMPAIGNS}")
+        doors.run("run", "--select", "stg_campaigns", tenant_mode=False)
+        assert doors.rights_of("second_tenant") == doors.rights_of(TENANT) == []
+        assert query(doors.dsn, f"select count(*) from {CAMPAIGNS}") == [(0,)]
+    finally:
+        execute(doors.dsn, "drop view if exists public.built_on")
+        for role in ("first_tenant", "second_tenant", "kept_by_hand"):
+            execute(doors.dsn, f"drop owned by {role}; drop role {role}")
