@@ -93,7 +93,8 @@
         blocks.last_successful_call,
         blocks.last_seen_at,
         blocks.response_time_buckets,
-        blocks.log_record_ids
+        blocks.log_record_ids,
+        cast(null as {{ type_timestamptz() }}) as kept_at
     from blocks
     left join {{ ref('int_deleted_campaign_hours') }} as deleted_hours
         on {{ is_of_deleted_hour('blocks') }}

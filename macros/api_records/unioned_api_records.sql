@@ -18,8 +18,10 @@
         rate_limit_remaining,
         cast(null as integer) as credits_used,
         created_at
-    from {{ ref('stg_api_usage') }}
-    where {{ window_filter(window) }}
+    from {{ ref('stg_api_usage') }} as usage
+    where
+        {{ window_filter(window) }}
+        and {{ is_no_kept_record('usage', 'api_usage', window) }}
 
     union all
 
@@ -49,6 +51,7 @@
             from {{ ref('int_deleted_campaign_log_records') }} as deleted
             where log.campaign_id is null and log.api_usage_log_id = deleted.record_id
         )
+        and {{ is_no_kept_record('log', 'api_usage_log', window) }}
 
     union all
 
@@ -70,6 +73,23 @@
         rate_limit_remaining,
         cast(null as integer) as credits_used,
         created_at
-    from {{ ref('stg_api_cost_tracking') }}
-    where {{ window_filter(window, column='source_date') }}
+    from {{ ref('stg_api_cost_tracking') }} as tracking
+    where
+        {{ window_filter(window, column='source_date') }}
+        and {{ is_no_kept_record('tracking', 'api_cost_tracking', window) }}
+{%- endmacro %}
+
+
+{# The condition that no kept sums of an hour count the record already. The live part has no hours that are kept. #}
+{% macro is_no_kept_record(records, source_table, window) -%}
+    {%- set kept = ref('int_pruned_hour_records') -%}
+    {%- if window == 'live' -%}
+        true
+    {%- else -%}
+        not exists (
+            select 1
+            from {{ kept }} as kept
+            where kept.source_table = '{{ source_table }}' and kept.record_id = {{ records }}.{{ source_table }}_id
+        )
+    {%- endif -%}
 {%- endmacro %}

@@ -24,6 +24,9 @@
             {% do found.append(bad_variable(name, 'a time such as 2026-01-31 or 2026-01-31T12:00:00Z; give ' ~ other ~ ' as well')) %}
         {% endif %}
     {% endfor %}
+    {% if var('keep_sums_before') is not none and not is_day(var('keep_sums_before')) %}
+        {% do found.append(bad_variable('keep_sums_before', 'a day such as 2026-01-31')) %}
+    {% endif %}
     {% for name in ['tenant_mode', 'mask_personal_data'] if var(name) is not boolean %}
         {% do found.append(bad_variable(name, 'true or false')) %}
     {% endfor %}
@@ -98,4 +101,14 @@
         '[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?',
         value | string
     ) is not none) }}
+{% endmacro %}
+
+
+{% macro is_day(value) %}
+    {% if not modules.re.fullmatch('(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])', value | string) %}
+        {{ return(false) }}
+    {% endif %}
+    {% set year, month, day = (value | string).split('-') %}
+    {% set next_month = modules.datetime.date(year | int + month | int // 12, month | int % 12 + 1, 1) %}
+    {{ return(day | int <= (next_month - modules.datetime.timedelta(days=1)).day) }}
 {% endmacro %}

@@ -23,8 +23,11 @@
             {% do unversioned.append(table) %}
         {% endfor %}
     {% endfor %}
+    {% set unusable = bad_variables() %}
     {% do state.update({
-        'bad_variables': bad_variables(),
+        'bad_variables': unusable,
+        'keep_sums_before': var('keep_sums_before') | string if var('keep_sums_before') else none,
+        'pruned_hours': none if unusable else pruned_hours(),
         'bad_source': bad_source(state),
         'without_row_versions': unversioned,
         'target_schema': target.schema,

@@ -1,4 +1,4 @@
-"""Calls that are logged more than once, and what adding the logs up would count too much."""
+"""Calls that are logged more than once, what adding the logs up would count too much, and old calls that have gone."""
 
 from __future__ import annotations
 
@@ -8,11 +8,42 @@ from psycopg2 import sql
 
 from .finding import Finding, Patient
 
+ORIGINALS = ("int_source_changes", "int_pruned_calls", "int_deleted_campaign_calls")
+BUILT = """
+select count(*)
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+where n.nspname = %s and c.relname = any(%s)
+"""
 LOGS = ("api_usage", "api_usage_log", "api_cost_tracking")
 MART = "api_usage_reconciliation"
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
+    yield from _double_logging(patient)
+    yield from _pruned_rows(patient)
+
+
+def _pruned_rows(patient: Patient) -> Iterator[Finding]:
+    """What the last run has found of rows that the application has deleted because they were old."""
+    schema = f"{patient.state['target_schema']}_intermediate"
+    ((built,),) = patient.query(BUILT, schema, list(ORIGINALS))
+    if built < len(ORIGINALS) or not patient.state["pruned_hours"]:
+        return
+    ((kept, lost, lost_from, lost_until),) = patient.query(patient.state["pruned_hours"])
+    table = f"{schema}.int_pruned_calls"
+    if kept:
+        day = patient.state["keep_sums_before"]
+        message = f"{kept:,} hours before {day} keep the sums of rows that have gone from the source, and only here"
+        yield Finding("kept_sums", "info", table, message, "back this table up, and do not drop it")
+    if lost:
+        message = f"all rows of {lost:,} hours from {lost_from} to {lost_until} UTC have gone from the source,"
+        message += " as the last run has seen, and what they cost from the marts"
+        remedy = "if the application deletes old rows, set keep_sums_before to a day before which it may"
+        yield Finding("lost_sums", "warning", table, message, remedy)
+
+
+def _double_logging(patient: Patient) -> Iterator[Finding]:
     logs = [name for name in LOGS if patient.present[name]]
     if len(logs) < 2:
         message = f"calls are logged in one table only ({logs[0]})" if logs else "there is no log of API calls"

@@ -4,3 +4,7 @@ except
 select record_id
 from {{ ref('int_api_calls') }}
 where source_table = 'api_usage'
+except
+select record_id
+from {{ ref('int_pruned_hour_records') }}
+where source_table = 'api_usage'

@@ -349,6 +349,7 @@ def test_missing_required_column_of_an_optional_table_is_named(empty_database: s
     [
         ("api_log_match_tolerance_seconds", 0, 'is "0", not a number above 0'),
         ("reporting_timezone", "Mars/Olympus", "Mars/Olympus"),
+        ("keep_sums_before", "2026-02-30", 'is "2026-02-30", not a day such as 2026-01-31'),
     ],
 )
 def test_unusable_variable_is_named(empty_database: str, target_path: Path, variable: str, value: Any, words: str):

@@ -29,6 +29,7 @@ from conftest import (
     environment_of,
     execute,
     mart_rows,
+    new_database,
     query,
     run_dbt,
 )
@@ -274,6 +275,24 @@ def promoted_replica(twins: Twins, folder: Path, change: Callable[[], None]) -> 
         yield replica
     finally:
         embedded_postgres.stop(data_dir)
+
+
+def test_a_dump_is_restored(twins: Twins, tmp_path: Path) -> None:
+    """Its rows have other versions than the last run had noted, and nothing has been counted of what came before it."""
+    reset_statistics(twins)
+    twins.run(twins.disturbed, *ONLY_ROLLUPS)
+    twins.change(LATE_CHANGES, step="1 day")
+    programs, environment = embedded_postgres.bundled_bin_dir(), {**os.environ, **twins.server.environment("disturbed")}
+    dump = tmp_path / "dump"
+    subprocess.run([programs / "pg_dump", "--format=custom", "--file", dump], env=environment, check=True)
+    with new_database(twins.server) as restored:
+        restore = [programs / "pg_restore", "--exit-on-error", "--dbname", environment_of(restored)["PGDATABASE"], dump]
+        subprocess.run(restore, env=environment, check=True)
+        twins.run(restored)
+        found = mart_rows(restored)
+        twins.run(restored, *ONLY_ROLLUPS, "--full-refresh")
+        at_one_moment(lambda: assert_same_marts(found, mart_rows(restored)))
+    twins.assert_healed(*ONLY_ROLLUPS)
 
 
 SWAP = """

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
+import diagnosis.project
+import psycopg2
 import pytest
 from conftest import (
     assert_same_marts,
     describe_failures,
     environment_of,
     execute,
+    libpq_environment,
     mart_rows,
     new_database,
+    parsed_before,
     query,
     run_dbt,
 )
 from dbt.cli.main import dbtRunnerResult
+from doctor import diagnose
 from embedded_postgres import Server
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -433,6 +440,159 @@ def test_totals_that_differ_have_the_next_run_look_again(started: Project, capfd
 def test_another_definition_builds_the_rollups_anew(started: Project) -> None:
     started.run(reporting_timezone="Asia/Kathmandu")
     assert_as_after_full_refresh(started, reporting_timezone="Asia/Kathmandu")
+
+
+LONG_AGO = 40 * 24 * 60 * MINUTES
+KEPT_BEFORE = str((datetime.now(timezone.utc) - timedelta(days=20)).date())
+LOGS = ("api_usage", "api_usage_log", "api_cost_tracking")
+
+
+def prune(table: str, minutes: int = 0) -> str:
+    """As an application deletes what is older than some time, here 40 days and so many minutes."""
+    time = "date + hour * interval '1 hour'" if table == "api_cost_tracking" else "created_at at time zone 'UTC'"
+    cut = f"({before_now(LONG_AGO + minutes * MINUTES)[2:]}) at time zone 'UTC'"
+    return f"delete from {table} where {time} < {cut};"
+
+
+PRUNED = {
+    "at once": ["".join(prune(table) for table in LOGS)],
+    "within an hour": ["".join(prune(table, minutes) for table in LOGS) for minutes in (75, 15, 0)],
+    "log by log": [prune(table) for table in LOGS],
+    "the other way round": [prune(table) for table in reversed(LOGS)],
+    "but for hourly sums": ["".join(prune(table) for table in LOGS[:2])],
+}
+
+
+@pytest.fixture
+def aged(project: Project) -> Project:
+    """Calls of three hours forty days ago, in one, two or three logs, with and without a campaign, failed and not."""
+    project.reset()
+    rows = [("call", 1, 1, USAGE, 5 * MINUTES, 1, "0.1"), ("call", 2, 2, USAGE, 20 * MINUTES, -2, "0.2")]
+    rows += [("usage", 3, None, USAGE, 30 * MINUTES, "0.4"), ("log", 4, 1, SPELLINGS[2], 70 * MINUTES, "0.8")]
+    rows += [("hourly sum", 5, 1, USAGE, 5 * MINUTES), ("hourly sum", 6, 2, SPELLINGS[2], 80 * MINUTES)]
+    rows += [("log", 3, None, USAGE, 80 * MINUTES, "1.6"), ("call", 5, 2, SPELLINGS[2], 130 * MINUTES, 3, None)]
+    aged = [(*row[:4], row[4] + LONG_AGO, *row[5:]) for row in rows] + [("call", 6, 1, USAGE, 80 * MINUTES, 1, "3.2")]
+    execute(project.dsn, "".join(statement_of(*row) for row in aged))
+    project.run("--full-refresh", keep_sums_before=KEPT_BEFORE)
+    return project
+
+
+def sums(project: Project) -> dict[str, list[tuple]]:
+    """The marts, but for defects of records, which go with the records."""
+    return {mart: rows for mart, rows in mart_rows(project.dsn).items() if mart != "data_quality_issues"}
+
+
+@pytest.mark.parametrize("steps", PRUNED.values(), ids=PRUNED)
+def test_hours_that_are_pruned_keep_their_sums(aged: Project, steps: list[str], capfd: pytest.CaptureFixture) -> None:
+    before = sums(aged)
+    for step in steps:
+        execute(aged.dsn, step)
+        aged.run("--log-level", "info", keep_sums_before=KEPT_BEFORE)
+        assert_same_marts(sums(aged), before)
+    assert f"in 3 hours before {KEPT_BEFORE} (keep_sums_before), which keep their sums" in capfd.readouterr().out
+    execute(aged.dsn, "update analytics_intermediate.int_source_changes set activity = null")
+    aged.run(keep_sums_before=KEPT_BEFORE)
+    assert_same_marts(sums(aged), before)
+    aged.run("--full-refresh", keep_sums_before=KEPT_BEFORE)
+    assert_same_marts(sums(aged), before)
+    assert_tests_pass(aged)
+
+
+def assert_tests_pass(project: Project) -> None:
+    """Those of totals, and of the keys of what pruned hours are in."""
+    models = ("int_api_usage_blocks", "int_pruned_calls", "int_pruned_blocks", "int_api_calls_kept")
+    result = project.invoke("test", "--select", "path:tests/dbt", *models, keep_sums_before=KEPT_BEFORE)
+    assert result.success, describe_failures(result)
+
+
+def test_hours_that_are_pruned_and_refreshed_at_once_keep_their_sums(aged: Project) -> None:
+    before = sums(aged)
+    execute(aged.dsn, PRUNED["at once"][0])
+    aged.run("--full-refresh", keep_sums_before=KEPT_BEFORE)
+    assert_same_marts(sums(aged), before)
+
+
+def test_a_late_call_adds_to_what_is_kept(aged: Project) -> None:
+    expected = total(aged) + Decimal("6.4")
+    execute(aged.dsn, PRUNED["at once"][0])
+    aged.run(keep_sums_before=KEPT_BEFORE)
+    late = statement_of("call", 1, 1, USAGE, LONG_AGO + 5 * MINUTES, 1, "6.4")
+    for statement in (late, PRUNED["at once"][0]):
+        execute(aged.dsn, statement)
+        aged.run(keep_sums_before=KEPT_BEFORE)
+        assert total(aged) == expected
+    assert doctor_says(aged, "kept_sums", KEPT_BEFORE).startswith(f"3 hours before {KEPT_BEFORE} keep the sums")
+    before = sums(aged)
+    aged.run("--full-refresh", keep_sums_before=KEPT_BEFORE)
+    assert_same_marts(sums(aged), before)
+    assert_tests_pass(aged)
+
+
+def test_a_second_record_in_the_next_hour_is_no_call(aged: Project) -> None:
+    across = statement_of("call", 7, 1, USAGE, LONG_AGO + 50 * MINUTES + 1, 2, "0.7")
+    execute(aged.dsn, across)
+    aged.run(keep_sums_before=KEPT_BEFORE)
+    before = total(aged)
+    for minutes in (50, 0):
+        execute(aged.dsn, "".join(prune(table, minutes) for table in LOGS))
+        aged.run(keep_sums_before=KEPT_BEFORE)
+        assert total(aged) == before
+    aged.run("--full-refresh", keep_sums_before=KEPT_BEFORE)
+    assert total(aged) == before
+
+
+def test_a_deleted_campaign_is_kept_once(aged: Project) -> None:
+    """Before its rows are pruned, with them, and after."""
+    before = total(aged)
+    for statement in ("", PRUNED["log by log"][0], PRUNED["at once"][0]):
+        execute(aged.dsn, statement or "select")
+        delete_campaign(aged.dsn, 2 if not statement else 1)
+        aged.run(keep_sums_before=KEPT_BEFORE)
+        assert total(aged) == before
+    aged.run("--full-refresh", keep_sums_before=KEPT_BEFORE)
+    assert total(aged) == before
+
+
+def test_other_days_follow_the_source(aged: Project, capfd: pytest.CaptureFixture) -> None:
+    """Which a run says, once, that has seen them go."""
+    gone = "All rows of 3 hours from "
+    execute(aged.dsn, PRUNED["at once"][0])
+    aged.run(keep_sums_before="2020-01-01")
+    assert gone in capfd.readouterr().out
+    assert "all rows of 3 hours from" in doctor_says(aged, "lost_sums", "2020-01-01")
+    assert total(aged) == Decimal("3.2")
+    aged.run(keep_sums_before="2020-01-01")
+    assert gone not in capfd.readouterr().out
+    assert_as_after_full_refresh(aged, keep_sums_before="2020-01-01")
+
+
+def test_without_a_day_nothing_is_kept(aged: Project, capfd: pytest.CaptureFixture) -> None:
+    aged.run()
+    before = sums(aged)
+    execute(aged.dsn, PRUNED["at once"][0])
+    aged.run(keep_sums_before=KEPT_BEFORE)
+    assert_same_marts(sums(aged), before)
+    capfd.readouterr()
+    aged.run()
+    assert "keep their sums" not in capfd.readouterr().out
+    assert total(aged) == Decimal("3.2")
+
+
+def doctor_says(project: Project, code: str, day: str) -> str:
+    """The message of the one finding of this code."""
+    manifest = parsed_before(["run-operation"], environment_of(project.dsn))
+    manifest.build_parent_and_child_maps()
+    asked = diagnosis.project.Project(
+        diagnosis.project.declared_tables(manifest), manifest, json.dumps({"keep_sums_before": day})
+    )
+    with libpq_environment(environment_of(project.dsn)), closing(psycopg2.connect(project.dsn)) as connection:
+        findings = diagnose(connection, asked, 300, False)["findings"]
+    (message,) = [finding["message"] for finding in findings if finding["code"] == code]
+    return message
+
+
+def total(project: Project) -> Decimal:
+    return sum(cost for _, _, cost, _ in spend(project))
 
 
 def assert_as_after_full_refresh(project: Project, **variables: object) -> None:

@@ -1,5 +1,5 @@
 -- One row per real API call, each counted once; a recorded hourly sum that neither log covers is one row that stands
--- for request_count calls, and so is what is left of the calls of a deleted campaign.
+-- for request_count calls, and so is what is kept of calls that the application has deleted.
 with counted as (
 
     select * from {{ ref('int_api_counted_records') }}
@@ -46,4 +46,5 @@ of_source as (
 
 select * from of_source
 union all
-select * from {{ ref('int_api_calls_of_deleted_campaigns') }}
+select {{ model.columns | join(', ') }}
+from {{ ref('int_api_calls_kept') }}

@@ -19,7 +19,8 @@ deleted as (
             'request_count', "' calls are deleted with their campaign, spend '",
             "coalesce(cast(cost as " ~ dbt.type_string() ~ "), 'unknown')", "' USD'",
         ]) }} as spend
-    from {{ ref('int_api_calls_of_deleted_campaigns') }}
+    from {{ ref('int_api_calls_kept') }}
+    where is_deleted_with_campaign
 
 ),
 

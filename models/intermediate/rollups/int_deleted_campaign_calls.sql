@@ -32,7 +32,7 @@ still_there as (
 
 )
 
-select recorded.*
+select recorded.{{ model.columns | join(', recorded.') }}
 from recorded
 left join {{ ref('stg_campaigns') }} as campaigns
     on recorded.campaign_id = campaigns.campaign_id
