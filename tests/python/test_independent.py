@@ -112,7 +112,8 @@ def test_marts_follow_the_source(server: Server, shape_database: ShapeDatabase, 
         unseen = read_marts(dsn, {})
         for mart in MARTS:
             assert_equal(unseen, mart)
-        for changes in (OLD_CORRECTIONS, NEW_CALLS + NEW_LEADS + NEW_EMAILS + OTHER_CHANGES + LATE_ROWS):
+        # In the copy nothing has been counted yet, so that the first run looks at everything; the second need not.
+        for changes in (NEW_CALLS + NEW_LEADS + NEW_EMAILS + OTHER_CHANGES + LATE_ROWS, OLD_CORRECTIONS):
             execute(dsn, at(changes, 2, now, "7 minutes"))
             run(dsn, tmp_path, "--select", "path:models/intermediate/rollups")
             seen = read_marts(dsn, {})
