@@ -14,7 +14,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -207,9 +207,15 @@ def test_board_is_printed_on_one_page(board: str, pages: Path, seen: Watched, tm
     expect(seen.page.get_by_role("navigation")).to_be_hidden()
 
 
+def open_patiently(seen: Watched, address: str) -> None:
+    """Loads it again when told to, as on a busy machine."""
+    while seen.page.goto(address).status == 503:
+        seen.errors.clear()  # the browser's of that answer
+
+
 def test_filter_by_mouse(live: str, seen: Watched, doors: Doors) -> None:
     name, leads = _one_campaign(doors)
-    seen.page.goto(f"{live}/campaigns/")
+    open_patiently(seen, f"{live}/campaigns/")
     control = seen.page.get_by_role("combobox", name="Campaign")
     box = control.bounding_box()
     seen.page.mouse.click(box["x"] + box["width"] - 15, box["y"] + box["height"] / 2)
@@ -222,7 +228,7 @@ def test_filter_by_keyboard(live: str, seen: Watched, doors: Doors) -> None:
     (first, spend) = query(
         doors.dsn, "select api_service, sum(total_cost) from analytics.api_cost_tracking group by 1 order by 1 limit 1"
     )[0]
-    seen.page.goto(f"{live}/spend/")
+    open_patiently(seen, f"{live}/spend/")
     control = seen.page.get_by_role("combobox", name="Service")
     control.focus()
     for key in ("Enter", "ArrowDown", "ArrowDown", "Enter"):  # the first is All
@@ -388,6 +394,18 @@ def test_fifty_at_once(live: str, doors: Doors) -> None:
     assert [answer.status for answer in answers] == [200] * 50
     assert len({answer.text for answer in answers}) == len(paths)
     assert twice == []
+    assert most_memory_mb(live) < 600  # 520 when measured; 800 when requests were not queued
+
+
+def most_memory_mb(address: str) -> float:
+    """The most that the server at this address has taken at a time."""
+    port = address.rpartition(":")[2]
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            arguments = (folder / "cmdline").read_text().split("\0")
+            if "boards.server" in arguments and port in arguments:
+                return int(re.findall(r"VmHWM:\s+(\d+) kB", (folder / "status").read_text())[0]) / 1024
+    raise LookupError(address)
 
 
 def test_nothing_is_left_in_the_project(pages: Path) -> None:
