@@ -114,7 +114,9 @@ class Project:
 
     def use_stock_materializations(self) -> None:
         """Leave the building to dbt's own materializations."""
-        shutil.rmtree(self.folder / "macros" / "materializations")
+        for path in (self.folder / "macros" / "materializations").iterdir():
+            if path.name != "in_place.sql":  # has no materialization, and what rollups use as well
+                path.unlink()
         path = self.folder / "dbt_project.yml"
         path.write_text(path.read_text(encoding="utf-8").replace('"{{ drop_retired_relations() }}"', '""'))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Mapping
 from contextlib import closing
 
@@ -18,6 +19,33 @@ OUTPUT_SCHEMAS = ("analytics", "analytics_audit", "analytics_intermediate", "ana
 NAMING_VARIABLES = ("DATABASE_URL", "PGHOST", "PGDATABASE", "PGSERVICE")
 
 CONNECT_TIMEOUT_SECONDS = 10
+
+# How many nodes dbt builds at a time, each in a session of its own (profiles/profiles.yml).
+THREADS_VARIABLE = "DBT_THREADS"
+DEFAULT_THREADS = 8
+# Those of dbt itself, of the lock of a scheduled run and of its log.
+OTHER_SESSIONS = 3
+
+# How many sessions this role may have, this one and those that are not there yet; as in macros/source/sessions.sql.
+SESSIONS_LEFT = """
+with others as (
+    select
+        count(*) as of_all,
+        count(*) filter (where usesysid = (select oid from pg_roles where rolname = session_user)) as of_role,
+        count(*) filter (where datname = current_database()) as of_database
+    from pg_stat_activity
+    where usesysid is not null and pid <> pg_backend_pid()
+)
+
+select least(
+    case when not rolsuper and rolconnlimit >= 0 then rolconnlimit - of_role end,
+    case when not rolsuper and datconnlimit >= 0 then datconnlimit - of_database end,
+    cast(current_setting('max_connections') as integer) - of_all
+    - case when rolsuper then 0 else cast(current_setting('superuser_reserved_connections') as integer) end
+)
+from others, pg_roles, pg_database
+where rolname = session_user and datname = current_database()
+"""
 
 # libpq's variable for a connection parameter is PG and the parameter's name, but for these.
 VARIABLE_OF_PARAMETER = {
@@ -72,15 +100,65 @@ def check(variables: Mapping[str, str]) -> dict[str, str]:
         if problem:
             raise UserFacingError(problem)
         resolved = spelled_out(connection, variables)
-    return {**resolved, **without_jit(resolved)}
+        threads = _threads(connection)
+    return {**resolved, **without_jit(resolved), THREADS_VARIABLE: str(threads)}
+
+
+def _threads(connection: Connection) -> int:
+    """As many as are wanted, or as there may be sessions, which it says. Raises UserFacingError if there are none."""
+    wanted = os.environ.get(THREADS_VARIABLE) or str(DEFAULT_THREADS)
+    if not wanted.isdecimal() or int(wanted) == 0:
+        raise UserFacingError(f"{THREADS_VARIABLE} is {wanted}, which is no number of threads: set it to 1 or more.")
+    with connection.cursor() as cursor:
+        cursor.execute(SESSIONS_LEFT)
+        (left,) = cursor.fetchone()
+    if left <= OTHER_SESSIONS:
+        raise UserFacingError(
+            f"User {connection.info.user} may have {left} more sessions, and a run needs {OTHER_SESSIONS + 1}: end"
+            " others, or raise the limit of connections of the role, the database or the server."
+        )
+    threads = min(int(wanted), left - OTHER_SESSIONS)
+    if threads < int(wanted):
+        user = connection.info.user
+        print(f"{threads} threads, not {wanted}: user {user} may have {left} more sessions.", flush=True)
+    return threads
+
 
 
 def connect(variables: Mapping[str, str]) -> Connection:
     """A connection by the process's environment, which must hold `variables`. Raises UserFacingError."""
     try:
-        return psycopg2.connect("")
+        connection = psycopg2.connect("")
     except psycopg2.OperationalError as error:
         raise UserFacingError(_explain(str(error), variables)) from error
+    if _pools_transactions(connection):
+        info = connection.info
+        connection.close()
+        raise UserFacingError(
+            f"{info.host}:{info.port} pools transactions, and a run needs its sessions for itself: connect to the"
+            " server, or to a pooler that pools sessions (pool_mode = session; on Supabase port 5432)."
+        )
+    return connection
+
+
+def _pools_transactions(connection: Connection) -> bool:
+    """Whether two connections that are open at once share a session of the server, or one loses what it has set."""
+    mark = uuid.uuid4().hex
+    connection.autocommit = True  # some poolers end a connection that begins a transaction
+    with connection.cursor() as cursor:
+        cursor.execute("select set_config('leadgen.session', %s, false)", (mark,))
+        try:
+            other = psycopg2.connect("")
+        except psycopg2.OperationalError:
+            return False  # a limit of sessions
+        with closing(other), other.cursor() as other_cursor:
+            other.autocommit = True
+            other_cursor.execute("select coalesce(current_setting('leadgen.session', true), '')")
+            is_shared = other_cursor.fetchone() == (mark,)
+        cursor.execute("select coalesce(current_setting('leadgen.session', true), '')")
+        is_kept = cursor.fetchone() == (mark,)
+    connection.autocommit = False
+    return is_shared or not is_kept
 
 
 def spelled_out(connection: Connection, variables: Mapping[str, str]) -> dict[str, str]:

@@ -13,10 +13,7 @@
   until something is built there is none that only this project's own role can take.
 #}
 {% macro postgres__create_functions() %}
-    {#- `create schema if not exists` asks for the right to create one even where it exists. -#}
-    {% if not adapter.check_schema_exists(target.database, target.schema ~ '_staging') %}
-        {% do adapter.create_schema(api.Relation.create(database=target.database, schema=target.schema ~ '_staging')) %}
-    {% endif %}
+    {% do create_closed_schema(target.schema ~ '_staging') %}
     {% call statement('create_functions') %}
         do $create_functions$
         begin

@@ -55,10 +55,20 @@
 {% endmacro %}
 
 
+{# A statement that ends its own waits, whatever statement_timeout the role or the database has been given. #}
+{% macro without_timeout(statement) %}
+    select
+        set_config('leadgen.statement_timeout', current_setting('statement_timeout'), true),
+        set_config('statement_timeout', '0', true);
+    {{ statement }};
+    select set_config('statement_timeout', current_setting('leadgen.statement_timeout'), true)
+{% endmacro %}
+
+
 {#
   Runs DDL without making anybody wait for long. An exclusive lock that is not had at once, well before the server looks
   for deadlocks and picks a victim, is given up, and asked for again later: up to 100 seconds, which is longer than most
-  queries and shorter than the usual statement_timeout. `wanted` names the tables whose lock it takes: who
+  queries. `wanted` names the tables whose lock it takes: who
   holds one is named when it gives up, those who only read if the lock keeps `readers` out.
 
   `retire` names a relation to rename aside before. Whatever reads it goes on reading it; drop_retired_relations() drops
@@ -72,7 +82,7 @@
         {% do log(retire.render() ~ ' is new; what reads the old one now reads ' ~ retired.identifier, info=true) %}
         {% do adapter.cache_renamed(existing, retired) %}
     {% endif %}
-    {% call statement('ddl') %}
+    {% set statement_text %}
         do $run_ddl_patiently$
         declare
             timeout constant text := (
@@ -119,6 +129,9 @@
             end loop;
         end
         $run_ddl_patiently$
+    {% endset %}
+    {% call statement('ddl') %}
+        {{ without_timeout(statement_text) }}
     {% endcall %}
 {% endmacro %}
 

@@ -31,7 +31,7 @@
         {{ return('') }}
     {% endif %}
 
-    {% call statement('drop_retired') %}
+    {% set drop %}
         do $drop_retired$
         declare
             old record;
@@ -56,6 +56,9 @@
             end loop;
         end
         $drop_retired$
+    {% endset %}
+    {% call statement('drop_retired') %}
+        {{ without_timeout(drop) }}
     {% endcall %}
     {% do adapter.commit() %}
 

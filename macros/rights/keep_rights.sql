@@ -209,9 +209,31 @@
 {% endmacro %}
 
 
-{# dbt's own, and the rights, before anything is in the schema. #}
+{# A schema, and the rights before anything is in it. #}
+{% macro create_closed_schema(schema) %}
+    {#- `create schema if not exists` asks for the right to create one even where it exists. -#}
+    {% if not adapter.check_schema_exists(target.database, schema) %}
+        {% do dbt.default__create_schema(api.Relation.create(schema=schema)) %}
+        {% do keep_rights(schema) %}
+    {% endif %}
+{% endmacro %}
+
+
+{#
+  dbt asks for schemas before anything has been checked, and ends the transaction. They are made by the first hook, after
+  its checks.
+#}
 {% macro postgres__create_schema(relation) %}
     {% do adapter.verify_database(relation.database) if relation.database %}
-    {% do dbt.default__create_schema(relation.include(database=false)) %}
-    {% do keep_rights(relation.schema) %}
+    {% call statement('create_schema_later') %}
+        select
+    {% endcall %}
+{% endmacro %}
+
+
+{# The schemas of what this run builds. #}
+{% macro create_schemas() %}
+    {% for node in graph.nodes.values() | selectattr('unique_id', 'in', selected_resources) %}
+        {% do create_closed_schema(node.schema) if node.resource_type in ('model', 'seed') %}
+    {% endfor %}
 {% endmacro %}

@@ -118,7 +118,7 @@
 {% macro begin_rollup() -%}
     {%- if not this_rollup() -%}{{ return('') }}{%- endif -%}
     {%- set rollup = this_rollup() -%}
-    {{ lock_rollup() }};
+    {{ without_timeout(lock_rollup()) }};
 
     select
         set_config('leadgen_analytics.rollup', '{{ model.name }}', false),
@@ -143,7 +143,7 @@
     {% set free = "select rollup from " ~ rollup_locks() ~ " where rollup = '" ~ model.name ~ "' for update skip locked" %}
     {% if not run_query(free).rows %}
         {{ log(model.name ~ ' waits for ' ~ run_query('select ' ~ rollup_lock_holders()).rows[0][0], info=true) }}
-        {% do run_query(lock_rollup()) %}
+        {% do run_query(without_timeout(lock_rollup())) %}
     {% endif %}
 {% endmacro %}
 

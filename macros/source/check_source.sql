@@ -1,8 +1,10 @@
 {% macro check_source() %}
     {% if not execute %}{{ return('') }}{% endif %}
+    {% do refuse(bad_session()) %}
     {% do refuse(bad_variables()) %}
     {% set source = inspect_source() %}
     {% do refuse(bad_source(source)) %}
+    {% do refuse(too_few_sessions()) %}
     {{ log('Source: schema ' ~ source.schema ~ ', shape ' ~ source.shape, info=true) }}
     {% if source.missing_tables %}
         {{ log('Missing tables, read as empty: ' ~ source.missing_tables | join(', '), info=true) }}
@@ -26,6 +28,7 @@
     {% if source.missing_indexes %}
         {{ log('Indexes missing, runs and marts are slower without: ' ~ source.missing_indexes | join(' '), info=true) }}
     {% endif %}
+    {% do create_schemas() %}
     {% do create_functions() %}
     {{ return('') }}
 {% endmacro %}

@@ -28,6 +28,13 @@ do $$ begin
     execute format('alter database %I set lock_timeout = %L', current_database(), '5s');
 end $$
 """
+# Less than the lock is waited for. The database's, for this is its tests' only role.
+IN_A_HURRY = """
+do $$ begin
+    execute format('alter database %I set lock_timeout = %L', current_database(), '10ms');
+    execute format('alter database %I set statement_timeout = %L', current_database(), '2s');
+end $$
+"""
 # What a reader may wait for a lock, which is less than the builds below take: nothing is said of a busy machine's time.
 READ_SOON = "set lock_timeout = '2s'"
 LOCK_ASKED_FOR = """
@@ -397,6 +404,7 @@ def test_comments_follow_the_documentation(project: Project, materialized: str) 
 )
 def test_a_lock_is_waited_for_and_makes_nobody_wait(project: Project, before: str, after: str) -> None:
     project.build(before)
+    execute(project.dsn, IN_A_HURRY)
     with _reading(project.dsn, "analytics.mart") as reader, _in_background(lambda: project.build(after)) as build:
         tries = set()
         while len(tries) < 4:
@@ -406,11 +414,13 @@ def test_a_lock_is_waited_for_and_makes_nobody_wait(project: Project, before: st
         assert build.is_alive()
         reader.rollback()
     assert project.rows()[0][0] == 2
+    assert project.retired() == []
 
 
 def test_autocommit_is_refused(project: Project, tmp_path: Path) -> None:
     profile = (REPOSITORY / "profiles" / "profiles.yml").read_text()
-    project.write("profiles.yml", profile.replace("threads: 8", "threads: 8\n      autocommit: true"))
+    schema = "      schema: analytics\n"
+    project.write("profiles.yml", profile.replace(schema, f"{schema}      autocommit: true\n"))
     for model in (MART, table(MART)):
         result = project.invoke(model, "--profiles-dir", str(project.folder))
         assert "take `autocommit: true` out of the profile" in describe_failures(result)
