@@ -54,9 +54,9 @@ class RunBefore:
 
 @cache
 def render(macro: str, *arguments: str) -> str:
-    """The text of a macro of macros/audit/run_log.sql, without dbt."""
+    """The text of a macro of macros/audit.sql, without dbt."""
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    source = (REPOSITORY / "macros" / "audit" / "run_log.sql").read_text(encoding="utf-8")
+    source = (REPOSITORY / "macros" / "audit.sql").read_text(encoding="utf-8")
     return getattr(environment.from_string(source).module, macro)(*arguments).strip()
 
 

@@ -1,0 +1,195 @@
+{# One kind of defect, as a select over `relation`; to be unioned. #}
+{% macro issue(issue_type, severity, relation, where, details, source_table='source_table') -%}
+    select
+        '{{ issue_type }}' as issue_type,
+        {{ severity if severity.startswith('case') else "'" ~ severity ~ "'" }} as severity,
+        {{ source_table }} as source_table,
+        cast(record_id as {{ dbt.type_string() }}) as record_id,
+        campaign_id,
+        {{ details }} as details,
+        created_at as detected_for
+    from {{ relation }}
+    where {{ where }}
+{%- endmacro %}
+
+
+{# What can be wrong with the created_at of any record. #}
+{% macro time_issues(relation) -%}
+    {{ issue(
+        'future_timestamp', 'warning', relation,
+        where='created_at > ' ~ latest_plausible_time(),
+        details=text_of(["'created_at is '", 'created_at'])
+    ) }}
+
+    union all
+
+    {{ issue(
+        'missing_timestamp', 'warning', relation,
+        where='created_at = ' ~ epoch_time(),
+        details="'created_at is missing or infinite: read as 1970-01-01'"
+    ) }}
+{%- endmacro %}
+
+
+{% macro latest_plausible_time() -%}
+    {{ seconds_later('current_timestamp', 60 * var('clock_skew_tolerance_minutes')) }}
+{%- endmacro %}
+
+
+{# Defects of the records of the API logs within a window (see window_filter), and of the calls that they are. #}
+{% macro api_issues(window=none) -%}
+    with records as (
+
+        {{ api_records_within(window) }}
+
+    ),
+
+    examined as (
+
+        select
+            records.*,
+            {{ utc_hour('records.created_at') }} as utc_hour,
+            records.campaign_id is not null and campaigns.campaign_id is null as is_campaign_gone,
+            records.lead_id is not null and leads.lead_id is null as is_lead_gone
+        from records
+        left join {{ ref('stg_campaigns') }} as campaigns
+            on records.campaign_id = campaigns.campaign_id
+        left join {{ ref('int_leads_unioned') }} as leads
+            on records.lead_id = leads.lead_id
+
+    ),
+
+    record_issues as (
+
+        {{ api_record_issues('examined') }}
+
+    ),
+
+    -- all that can pair with a call that has a defect, because what pairs shares campaign, service and endpoint
+    suspects as (
+
+        select *
+        from examined
+        {%- if pairs_need_one_campaign() %}
+        where campaign_id is null or is_campaign_gone or list_cost is null
+        {%- endif %}
+
+    ),
+
+    paired as (
+
+        {{ paired_api_records('suspects') }}
+
+    ),
+
+    calls as (
+
+        {{ counted_api_records('paired') }}
+
+    ),
+
+    call_issues as (
+
+        {{ api_call_issues('calls') }}
+
+    ),
+
+    issues as (
+
+        select * from record_issues
+        union all
+        select * from call_issues
+
+    )
+
+    select
+        *,
+        {{ epoch_block('detected_for', pairing_block_seconds()) }} as block_start
+    from issues
+{%- endmacro %}
+
+
+{% macro api_record_issues(records) -%}
+    {{ issue(
+        'orphan_api_call',
+        "case when is_campaign_gone or is_lead_gone then 'warning' else 'info' end",
+        records,
+        where='(is_campaign_gone or is_lead_gone or campaign_id is null)',
+        details="case
+            when is_campaign_gone then 'campaign_id names no campaign'
+            when is_lead_gone then 'business_id names no lead'
+            else 'no campaign_id'
+        end",
+    ) }}
+
+    union all
+
+    {{ issue(
+        'unknown_service', 'warning', records,
+        where='not is_service_known',
+        details=text_of(["'service is '", "coalesce(recorded_service, 'NULL')"]),
+    ) }}
+
+    union all
+
+    {{ issue(
+        'missing_cost', 'info', records,
+        where='recorded_cost is null',
+        details="case when is_cost_estimated then 'priced from the list' else 'no list price either' end",
+    ) }}
+
+    union all
+
+    {{ issue(
+        'negative_cost', 'error', records,
+        where='recorded_cost < 0',
+        details=text_of(["'cost '", 'recorded_cost', "' USD'"]),
+    ) }}
+
+    union all
+
+    {{ time_issues(records) }}
+{%- endmacro %}
+
+
+{% macro api_call_issues(calls) -%}
+    {{ issue(
+        'deleted_campaign_spend',
+        "case when is_campaign_gone then 'warning' else 'info' end",
+        calls,
+        where="(is_campaign_gone or (source_table = 'api_usage_log' and campaign_id is null))",
+        details=text_of([
+            "case when is_campaign_gone then 'campaign is gone, spend ' else 'campaign_id is NULL, spend ' end",
+            "coalesce(cast(cost as " ~ dbt.type_string() ~ "), 'unknown')",
+            "' USD'",
+        ]),
+    ) }}
+
+    union all
+
+    {{ issue(
+        'unpriced_call', 'warning', calls,
+        where='cost is null',
+        details=text_of(["'no cost recorded and no list price for '", 'api_service', "' '", "coalesce(endpoint, 'NULL')"]),
+    ) }}
+{%- endmacro %}
+
+
+{# Hours of campaigns that are gone or there again, but were not when their calls were looked at. #}
+{% macro hours_of_other_campaigns() -%}
+    {%- set starts_at = hour_start('hourly.call_date', 'hourly.call_hour') %}
+    select tstzrange({{ starts_at }}, {{ starts_at }} + interval '1 hour') as range
+    from {{ ref('int_campaign_usage_hourly_rollup') }} as hourly
+    left join {{ ref('stg_campaigns') }} as campaigns
+        on hourly.campaign_id = campaigns.campaign_id
+    left join (
+        select distinct campaign_id
+        from {{ this }}
+        where
+            issue_type in ('orphan_api_call', 'deleted_campaign_spend')
+            and severity = 'warning'
+            and details like 'campaign%'
+    ) as gone
+        on hourly.campaign_id = gone.campaign_id
+    where hourly.campaign_id is not null and (campaigns.campaign_id is null) <> (gone.campaign_id is not null)
+{%- endmacro %}

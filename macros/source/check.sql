@@ -1,0 +1,329 @@
+{% macro check_source() %}
+    {% if not execute %}{{ return('') }}{% endif %}
+    {% do refuse(bad_session()) %}
+    {% do refuse(bad_variables()) %}
+    {% set source = inspect_source() %}
+    {% do refuse(bad_source(source)) %}
+    {% do refuse(too_few_sessions()) %}
+    {{ log('Source: schema ' ~ source.schema ~ ', shape ' ~ source.shape, info=true) }}
+    {% if source.missing_tables %}
+        {{ log('Missing tables, read as empty: ' ~ source.missing_tables | join(', '), info=true) }}
+    {% endif %}
+    {% if source.missing_columns %}
+        {{ log('Missing columns, read as NULL: ' ~ source.missing_columns | join(', '), info=true) }}
+    {% endif %}
+    {% if source.mistyped %}
+        {% set texts = [] %}
+        {% for column in source.mistyped %}
+            {% do texts.append(column.name ~ ' (' ~ column.type ~ ', expected ' ~ column.expected ~ ')') %}
+        {% endfor %}
+        {{ log('Columns of another type, unreadable values read as NULL: ' ~ texts | join(', '), info=true) }}
+    {% endif %}
+    {% if source.left_tables %}
+        {{ log(
+            'Until this run the marts have read ' ~ source.left_tables | join(', ')
+            ~ ', which has been renamed or is no longer the source', info=true
+        ) }}
+    {% endif %}
+    {% if source.missing_indexes %}
+        {{ log('Indexes missing, runs and marts are slower without: ' ~ source.missing_indexes | join(' '), info=true) }}
+    {% endif %}
+    {% do create_schemas() %}
+    {% do create_functions() %}
+    {{ return('') }}
+{% endmacro %}
+
+
+{#
+  What the source has and lacks: its `schema` and `shape`, the columns that are `present` by table, what is
+  `missing_required`, the `missing_tables` and `missing_columns` that are read as empty, `mistyped` columns,
+  `missing_indexes`, the statements, and `left_tables`, which views read from before a table was swapped.
+#}
+{% macro inspect_source() %}
+    {% set found = {
+        'schema': var('source_schema'), 'present': {}, 'missing_required': [], 'missing_tables': [], 'missing_columns': [],
+        'mistyped': [],
+    } %}
+    {% for node in graph.sources.values() if node.source_name == 'app' %}
+        {% set columns = source_columns(node.name) %}
+        {% do found.present.update({node.name: columns}) %}
+        {% if not columns %}
+            {% do found.missing_tables.append(node.name) %}
+        {% endif %}
+        {% for column in node.columns.values() if columns %}
+            {% set name = node.name ~ '.' ~ column.name %}
+            {% set actual_type = columns.get(column.name) %}
+            {% if actual_type is none and column.config.meta.get('required') %}
+                {% do found.missing_required.append('column ' ~ node.schema ~ '.' ~ name) %}
+            {% elif actual_type is none %}
+                {% do found.missing_columns.append(name) if not has_other_form(node, column, columns) %}
+            {% elif
+                column.data_type != 'point'
+                and 'try_cast' in cast_source_column(column.name, actual_type, column.data_type)
+            %}
+                {% do found.mistyped.append({'name': name, 'type': actual_type, 'expected': column.data_type}) %}
+            {% endif %}
+        {% endfor %}
+    {% endfor %}
+    {% if 'campaigns' in found.missing_tables %}
+        {% do found.missing_required.append('table ' ~ found.schema ~ '.campaigns') %}
+    {% endif %}
+    {% if 'businesses' in found.missing_tables and 'enhanced_leads' in found.missing_tables %}
+        {% do found.missing_required.append('table ' ~ found.schema ~ '.businesses (or ' ~ found.schema ~ '.enhanced_leads)') %}
+    {% endif %}
+    {% do found.update({
+        'shape': 'enhanced' if not found.present.businesses else 'hybrid' if found.present.enhanced_leads else 'current',
+        'missing_indexes': missing_indexes(found.present),
+        'left_tables': left_tables(found.present),
+    }) %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{# Tables that staging's views read, by name, and that are not the source's: a view stays with a table that is renamed. #}
+{% macro left_tables(present) %}
+    {{ return(adapter.dispatch('left_tables', 'leadgen_analytics')(present)) }}
+{% endmacro %}
+
+
+{% macro postgres__left_tables(present) %}
+    {% set query %}
+        select distinct format('%I.%I', table_schema.nspname, tables.relname)
+        from pg_catalog.pg_class as views
+        inner join pg_catalog.pg_rewrite as rules on views.oid = rules.ev_class
+        inner join pg_catalog.pg_depend as reads
+            on rules.oid = reads.objid and reads.classid = 'pg_rewrite'::regclass and reads.refclassid = 'pg_class'::regclass
+        inner join pg_catalog.pg_class as tables on reads.refobjid = tables.oid and views.oid <> tables.oid
+        inner join pg_catalog.pg_namespace as table_schema on tables.relnamespace = table_schema.oid
+        where
+            views.relkind = 'v'
+            and views.relnamespace = to_regnamespace({{ literal(adapter.quote(target.schema ~ '_staging')) }})
+            and not starts_with(table_schema.nspname, {{ literal(target.schema) }})
+            and not (
+                table_schema.nspname = {{ literal(var('source_schema')) }}
+                and tables.relname in ('{{ present | join("', '") }}')
+            )
+        order by 1
+    {% endset %}
+    {{ return(run_query(query).columns[0].values() | list) }}
+{% endmacro %}
+
+
+{# Stops the run with these sentences, if there are any. #}
+{% macro refuse(problems) %}
+    {% if problems %}
+        {% do exceptions.raise_compiler_error('Source check failed: ' ~ problems | join(' ')) %}
+    {% endif %}
+{% endmacro %}
+
+
+{# A sentence, in a list, if something is missing without which nothing can be built; an empty list otherwise. #}
+{% macro bad_source(source) %}
+    {% if not source.missing_required %}{{ return([]) }}{% endif %}
+    {{ return([
+        'missing, or not readable by ' ~ target.user ~ ': ' ~ source.missing_required | join(', ')
+        ~ '. Add it or grant select on it; if the application lives in another schema, set the variable source_schema.'
+    ]) }}
+{% endmacro %}
+
+
+{# A table in one form is not missing the columns of the other. #}
+{% macro has_other_form(node, column, present) %}
+    {% for other in node.columns.values() if other.name in present %}
+        {% if column.config.meta.get('form') and other.config.meta.get('form') not in (none, column.config.meta.form) %}
+            {{ return(true) }}
+        {% endif %}
+    {% endfor %}
+    {{ return(false) }}
+{% endmacro %}
+
+
+{# A sentence for each variable that has no usable value. #}
+{% macro bad_variables() %}
+    {% set found = templates_in_variables() %}
+    {% if found %}{{ return(found) }}{% endif %}
+    {% for name in [
+        'api_log_match_tolerance_seconds', 'qualified_lead_value_usd', 'efficiency_points_per_usd',
+        'default_budget_alert_threshold', 'budget_critical_percentage', 'budget_exceeded_percentage',
+    ] %}
+        {% if var(name) is not number or var(name) <= 0 %}
+            {% do found.append(bad_variable(name, 'a number above 0')) %}
+        {% endif %}
+    {% endfor %}
+    {% for name in [
+        'export_match_tolerance_seconds', 'clock_skew_tolerance_minutes', 'counter_drift_tolerance',
+        'default_qualification_score', 'degraded_error_rate', 'down_error_rate', 'rollup_settle_seconds',
+        'rollup_lookback_hours', 'rollup_full_scan_hours', 'rollup_lock_wait_seconds',
+    ] %}
+        {% if var(name) is not number or var(name) < 0 %}
+            {% do found.append(bad_variable(name, 'a number, 0 or above')) %}
+        {% endif %}
+    {% endfor %}
+    {% for name, other in [('replay_from', 'replay_until'), ('replay_until', 'replay_from')] %}
+        {% if (var(name) is not none or var(other) is not none) and not is_time(var(name)) %}
+            {% do found.append(bad_variable(name, 'a time such as 2026-01-31 or 2026-01-31T12:00:00Z; give ' ~ other ~ ' as well')) %}
+        {% endif %}
+    {% endfor %}
+    {% if var('keep_sums_before') is not none and not is_day(var('keep_sums_before')) %}
+        {% do found.append(bad_variable('keep_sums_before', 'a day such as 2026-01-31')) %}
+    {% endif %}
+    {% for name in ['tenant_mode', 'mask_personal_data'] if var(name) is not boolean %}
+        {% do found.append(bad_variable(name, 'true or false')) %}
+    {% endfor %}
+    {% for name in ['transformer_role', 'reporter_role', 'tenant_role'] if not is_role_name(var(name)) %}
+        {% do found.append(bad_variable(name, 'the name of a role')) %}
+    {% endfor %}
+    {% set closed = var('closed_roles') %}
+    {% set is_list = closed is sequence and closed is not string and closed is not mapping %}
+    {% for name in (closed if is_list else [none]) if not is_role_name(name) %}
+        {% do found.append(bad_variable('closed_roles', 'a list of names of roles')) %}
+    {% endfor %}
+    {% set readers = [var('reporter_role'), var('tenant_role')] %}
+    {% if readers | unique | list | length < 2 or var('transformer_role') in readers or is_list and var('reporter_role') in closed %}
+        {% do found.append(bad_variable(
+            'reporter_role', 'a role of its own: not the transformer, a tenant, or one of closed_roles'
+        )) %}
+    {% endif %}
+    {% set zone = var('reporting_timezone') %}
+    {% if not is_time_zone(zone) %}
+        {% do found.append(bad_variable(
+            'reporting_timezone', 'the name of a time zone that the database knows, such as Europe/Berlin'
+        )) %}
+    {% endif %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{#
+  dbt takes each variable for a template when it is asked for, with all that a macro can do. One from outside is a value.
+  Not named by bad_variable, which would ask for it.
+#}
+{% macro templates_in_variables() %}
+    {% set found = [] %}
+    {% for name, value in (invocation_args_dict.get('vars') or {}).items() if modules.re.search('[{][{%#]', value | string) %}
+        {% do found.append('the variable ' ~ name ~ ' holds a template, not a plain value.') %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{% macro bad_variable(name, expected) %}
+    {{ return('the variable ' ~ name ~ ' is ' ~ var(name) | string | tojson ~ ', not ' ~ expected ~ '.') }}
+{% endmacro %}
+
+
+{% macro is_time_zone(zone) %}
+    {{ return(adapter.dispatch('is_time_zone', 'leadgen_analytics')(zone)) }}
+{% endmacro %}
+
+
+{% macro postgres__is_time_zone(zone) %}
+    {% set query %}
+        select count(*)
+        from pg_catalog.pg_timezone_names
+        where name = {{ dbt.string_literal(dbt.escape_single_quotes(zone)) }}
+    {% endset %}
+    {{ return(run_query(query).rows[0][0] == 1) }}
+{% endmacro %}
+
+
+{# PostgreSQL cuts longer names off, and keeps these and `pg_` for itself. #}
+{% macro is_role_name(name) %}
+    {{ return(
+        name is string and 0 < name.encode() | length <= 63 and '\x00' not in name
+        and name not in ['public', 'none'] and not name.startswith('pg_')
+    ) }}
+{% endmacro %}
+
+
+{% macro is_time(value) %}
+    {{ return(value is not none and modules.re.fullmatch(
+        '[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?',
+        value | string
+    ) is not none) }}
+{% endmacro %}
+
+
+{% macro is_day(value) %}
+    {% if not modules.re.fullmatch('(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])', value | string) %}
+        {{ return(false) }}
+    {% endif %}
+    {% set year, month, day = (value | string).split('-') %}
+    {% set next_month = modules.datetime.date(year | int + month | int // 12, month | int % 12 + 1, 1) %}
+    {{ return(day | int <= (next_month - modules.datetime.timedelta(days=1)).day) }}
+{% endmacro %}
+
+
+{#
+  A list of the statements that create the indexes with which incremental runs and the live part of the marts are
+  fast, and which the source lacks. Nothing here runs them: the tables are the application's.
+#}
+{% macro missing_indexes(present) %}
+    {{ return(adapter.dispatch('missing_indexes', 'leadgen_analytics')(present)) }}
+{% endmacro %}
+
+
+{% macro postgres__missing_indexes(present) %}
+    {% set wanted = [
+        ('api_usage', 'created_at'), ('api_usage_log', 'created_at'), ('api_cost_tracking', 'date'),
+        ('businesses', 'created_at'), ('businesses', 'campaign_id'), ('enhanced_leads', 'created_at'),
+        ('enhanced_leads', 'campaign_id'), ('lead_emails', 'lead_id'), ('lead_social_profiles', 'lead_id'),
+    ] %}
+    {% set schema = dbt.string_literal(dbt.escape_single_quotes(var('source_schema'))) %}
+    {% set query %}
+        select c.relname || '.' || a.attname
+        from pg_catalog.pg_index as i
+        inner join pg_catalog.pg_class as c on i.indrelid = c.oid
+        inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+        inner join pg_catalog.pg_attribute as a on i.indrelid = a.attrelid and i.indkey[0] = a.attnum
+        where n.nspname = {{ schema }} and i.indisvalid and i.indpred is null
+    {% endset %}
+    {% set indexed = run_query(query).columns[0].values() | list %}
+    {% set statements = [] %}
+    {% for table, column in wanted if column in (present[table] or {}) and table ~ '.' ~ column not in indexed %}
+        {% do statements.append('create index concurrently on ' ~ quoted_source(table) ~ ' (' ~ quoted(column) ~ ');') %}
+    {% endfor %}
+    {{ return(statements) }}
+{% endmacro %}
+
+
+{#
+  What scripts/doctor asks the macros, so that it and a run cannot say different things:
+
+      dbt run-operation print_source_state
+#}
+{% macro print_source_state(statement_timeout_seconds=5) %}
+    {{ return(adapter.dispatch('print_source_state', 'leadgen_analytics')(statement_timeout_seconds)) }}
+{% endmacro %}
+
+
+{% macro postgres__print_source_state(statement_timeout_seconds=5) %}
+    {% if not execute %}{{ return('') }}{% endif %}
+    {% do begin_operation() %}
+    {% call statement('read_only') %}
+        set transaction read only;
+        set local statement_timeout = '{{ statement_timeout_seconds | float }}s';
+        set local lock_timeout = '1s'
+    {% endcall %}
+    {% set state = inspect_source() %}
+    {% set unversioned = [] %}
+    {% for tables in tracked_sources().values() %}
+        {% for table in tables if state.present[table] and 'xmin' not in system_columns(table) %}
+            {% do unversioned.append(table) %}
+        {% endfor %}
+    {% endfor %}
+    {% set unusable = bad_variables() %}
+    {% do state.update({
+        'bad_variables': unusable,
+        'keep_sums_before': var('keep_sums_before') | string if var('keep_sums_before') else none,
+        'pruned_hours': none if unusable else pruned_hours(),
+        'bad_source': bad_source(state),
+        'without_row_versions': unversioned,
+        'target_schema': target.schema,
+        'clock_skew_tolerance_minutes': var('clock_skew_tolerance_minutes'),
+        'reporting_timezone': var('reporting_timezone') | string,
+    }) %}
+    {% do rollback_operation() %}
+    {% do print(state | tojson) %}
+    {{ return('') }}
+{% endmacro %}

@@ -1,3 +1,0 @@
-{% macro blank_to_null(text) -%}
-    nullif(trim({{ text }}), '')
-{%- endmacro %}

@@ -1,3 +1,0 @@
-{% macro local_date(timestamp) -%}
-    cast({{ local_time(timestamp) }} as date)
-{%- endmacro %}

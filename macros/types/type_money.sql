@@ -1,3 +1,0 @@
-{% macro type_money() -%}
-    numeric(18, 4)
-{%- endmacro %}

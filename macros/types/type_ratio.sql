@@ -1,3 +1,0 @@
-{% macro type_ratio() -%}
-    numeric(18, 6)
-{%- endmacro %}

@@ -1,8 +1,0 @@
-{% macro type_uuid() %}
-    {{- return(adapter.dispatch('type_uuid', 'leadgen_analytics')()) -}}
-{% endmacro %}
-
-
-{% macro postgres__type_uuid() -%}
-    uuid
-{%- endmacro %}
