@@ -302,7 +302,10 @@ def qualified_leads_not_exported(marts: dict[str, list[Row]], today: date) -> li
         for lead in marts["enhanced_leads"]
         if lead["is_qualified"] and lead["export_status"] == "pending" and not lead["duplicate_of"]
     ]
-    groups = sorted(grouped(waiting, "campaign_id"), key=lambda group: (-len(group[1]), group[0][0]))
+    # leads without a campaign, in the database's order of NULL
+    groups = sorted(
+        grouped(waiting, "campaign_id"), key=lambda group: (-len(group[1]), group[0][0] is None, group[0][0] or "")
+    )
     answer = []
     for (campaign_id,), leads in groups:
         campaign = campaign_of(marts, campaign_id)

@@ -531,7 +531,7 @@ def _budget_status(facts: Facts) -> Iterator[Row]:
             "month_to_date_spend": of_month[month],
             "monthly_budget_limit": monthly,
             "monthly_utilization_percentage": ratio(of_month[month], monthly, times=100),
-            "projected_month_spend": of_month[month] / day.day * monthrange(day.year, day.month)[1],
+            "projected_month_spend": of_month[month] * monthrange(day.year, day.month)[1] / day.day,
             "alert_level": max(levels, key=ALERT_LEVELS.index),
         }
 
