@@ -239,7 +239,7 @@
 {# A schema, and the rights before anything is in it. #}
 {% macro create_closed_schema(schema) %}
     {#- `create schema if not exists` asks for the right to create one even where it exists. -#}
-    {% if not adapter.check_schema_exists(target.database, schema) %}
+    {% if execute and not adapter.check_schema_exists(target.database, schema) %}
         {% do dbt.default__create_schema(api.Relation.create(schema=schema)) %}
         {% do keep_rights(schema) %}
     {% endif %}
@@ -260,6 +260,7 @@
 
 {# The schemas of what this run builds. #}
 {% macro create_schemas() %}
+    {% if not execute %}{{ return('') }}{% endif %}
     {% for node in graph.nodes.values() | selectattr('unique_id', 'in', selected_resources) %}
         {% do create_closed_schema(node.schema) if node.resource_type in ('model', 'seed') %}
     {% endfor %}

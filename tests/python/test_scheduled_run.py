@@ -64,7 +64,7 @@ TINY_PROJECT = {
     "test-paths": ["tests/dbt"],
     "flags": {"send_anonymous_usage_stats": False},
     "vars": yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text(encoding="utf-8"))["vars"],
-    "on-run-start": ["{{ create_functions() }}", "{{ create_run_log() }}"],
+    "on-run-start": ["{{ create_schemas() }}", "{{ create_functions() }}", "{{ create_run_log() }}"],
 }
 CANARY = "canary-Zq7xV3secretW9"
 
