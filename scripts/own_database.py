@@ -9,6 +9,7 @@ from contextlib import closing
 
 import psycopg2
 from errors import UserFacingError
+from macro_text import render
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import parse_dsn
 
@@ -25,27 +26,7 @@ THREADS_VARIABLE = "DBT_THREADS"
 DEFAULT_THREADS = 8
 # Those of dbt itself, of the lock of a scheduled run and of its log.
 OTHER_SESSIONS = 3
-
-# How many sessions this role may have, this one and those that are not there yet; as in macros/source/sessions.sql.
-SESSIONS_LEFT = """
-with others as (
-    select
-        count(*) as of_all,
-        count(*) filter (where usesysid = (select oid from pg_roles where rolname = session_user)) as of_role,
-        count(*) filter (where datname = current_database()) as of_database
-    from pg_stat_activity
-    where usesysid is not null and pid <> pg_backend_pid()
-)
-
-select least(
-    case when not rolsuper and rolconnlimit >= 0 then rolconnlimit - of_role end,
-    case when not rolsuper and datconnlimit >= 0 then datconnlimit - of_database end,
-    cast(current_setting('max_connections') as integer) - of_all
-    - case when rolsuper then 0 else cast(current_setting('superuser_reserved_connections') as integer) end
-)
-from others, pg_roles, pg_database
-where rolname = session_user and datname = current_database()
-"""
+SESSIONS = "source/sessions.sql"  # among the macros
 
 # libpq's variable for a connection parameter is PG and the parameter's name, but for these.
 VARIABLE_OF_PARAMETER = {
@@ -110,7 +91,7 @@ def _threads(connection: Connection) -> int:
     if not wanted.isdecimal() or int(wanted) == 0:
         raise UserFacingError(f"{THREADS_VARIABLE} is {wanted}, which is no number of threads: set it to 1 or more.")
     with connection.cursor() as cursor:
-        cursor.execute(SESSIONS_LEFT)
+        cursor.execute(render(SESSIONS, "sessions_left"))
         (left,) = cursor.fetchone()
     if left <= OTHER_SESSIONS:
         raise UserFacingError(
@@ -134,10 +115,7 @@ def connect(variables: Mapping[str, str]) -> Connection:
     if _pools_transactions(connection):
         info = connection.info
         connection.close()
-        raise UserFacingError(
-            f"{info.host}:{info.port} pools transactions, and a run needs its sessions for itself: connect to the"
-            " server, or to a pooler that pools sessions (pool_mode = session; on Supabase port 5432)."
-        )
+        raise UserFacingError(render(SESSIONS, "pools_transactions", info.host, info.port))
     return connection
 
 

@@ -9,7 +9,7 @@
         select set_config('leadgen.session', '{{ invocation_id }}', false)
     {% endcall %}
     {% do adapter.commit() %}
-    {% do refuse([] if session_mark() else [pools_transactions()]) %}
+    {% do refuse([] if session_mark() else [pools_transactions(target.host, target.port)]) %}
 {% endmacro %}
 
 
@@ -25,16 +25,17 @@
 
 {# A sentence, in a list, if this connection has the session of one that was closed; an empty list otherwise. #}
 {% macro bad_session() %}
-    {{ return([pools_transactions()] if session_mark() else []) }}
+    {{ return([pools_transactions(target.host, target.port)] if session_mark() else []) }}
 {% endmacro %}
 
 
-{% macro pools_transactions() %}
-    {{ return(
-        target.host ~ ':' ~ target.port ~ ' pools transactions, and a run needs its sessions for itself: connect to the'
-        ~ ' server, or to a pooler that pools sessions (pool_mode = session; on Supabase port 5432).'
-    ) }}
-{% endmacro %}
+{# For the scripts as well, which render it without dbt. #}
+{% macro pools_transactions(host, port) -%}
+    {{
+        host ~ ':' ~ port ~ ' pools transactions, and a run needs its sessions for itself: connect to the server, or to'
+        ~ ' a pooler that pools sessions (pool_mode = session; on Supabase port 5432).'
+    }}
+{%- endmacro %}
 
 
 {#
@@ -59,7 +60,10 @@
 {% endmacro %}
 
 
-{# A query: how many sessions this role may have, this one and those that are not there yet. #}
+{#
+  A query: how many sessions this role may have, this one and those that are not there yet. For the scripts as well, which
+  render it without dbt.
+#}
 {% macro sessions_left() %}
     with others as (
         select

@@ -8,7 +8,7 @@ import socket
 import psycopg2
 from errors import UserFacingError
 
-from scheduling.run_log import SCHEMA, TABLE, render
+from scheduling.run_log import TABLE, render
 
 APPLICATION_NAME = f"scheduled_run {os.getpid()} on {socket.gethostname()}"[:63]
 
@@ -54,7 +54,7 @@ class RunLock:
 
     def __init__(self, dsn: str):
         self._dsn = dsn
-        self._table = render("run_lock", SCHEMA)
+        self._table = render("run_lock")
         self._connection: psycopg2.extensions.connection | None = None
 
     def acquire(self) -> int:

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, TypeVar
 
-import jinja2
+import macro_text
 import psycopg2
-from embedded_postgres import REPOSITORY
 from errors import UserFacingError
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
@@ -52,12 +50,9 @@ class RunBefore:
     line: str | None
 
 
-@cache
-def render(macro: str, *arguments: str) -> str:
-    """The text of a macro of macros/audit.sql, without dbt."""
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    source = (REPOSITORY / "macros" / "audit.sql").read_text(encoding="utf-8")
-    return getattr(environment.from_string(source).module, macro)(*arguments).strip()
+def render(macro: str) -> str:
+    """The text of a macro of macros/audit.sql that is for this schema."""
+    return macro_text.render("audit.sql", macro, SCHEMA)
 
 
 class RunLog:
@@ -75,9 +70,9 @@ class RunLog:
         """Make the table where it is missing."""
 
         def write(cursor: Cursor) -> None:
-            cursor.execute("select to_regclass(%s)", (render("run_lock", SCHEMA),))
+            cursor.execute("select to_regclass(%s)", (render("run_lock"),))
             if not cursor.fetchone()[0]:
-                cursor.execute(render("run_log_creation", SCHEMA))
+                cursor.execute(render("run_log_creation"))
 
         self._execute(write)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -25,6 +26,12 @@ from generate_series(1, 2) as n;
 """
 PATIENCE_SECONDS = 3600
 """After which a program is taken to hang, however busy the machine is."""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 @dataclass(frozen=True)

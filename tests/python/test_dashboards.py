@@ -6,7 +6,6 @@ import http.client
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -27,7 +26,7 @@ from boards.pages import render, titles
 from boards.reader import Reader, find_reader
 from boards.workplace import is_installed, workplace
 from browser import Watched, chromium, number_in, watched
-from clones import PATIENCE_SECONDS, SMALLEST_SOURCE, url_of
+from clones import PATIENCE_SECONDS, SMALLEST_SOURCE, free_port, url_of
 from conftest import REPOSITORY, build, environment_of, execute, new_database, query, spare_parsing
 from doors import REPORTER, TRANSFORMER, Doors, give_passwords, open_doors
 from embedded_postgres import Server
@@ -115,9 +114,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def live(doors: Doors, terminal: Path) -> Iterator[str]:
     """The address of ./scripts/dashboards serve."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "scripts/dashboards.py", "serve", "--port", str(port)]
     environment = {**os.environ, "DATABASE_URL": url_of(doors.of(REPORTER))}
     with terminal.open("w") as said:
