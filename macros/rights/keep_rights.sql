@@ -261,7 +261,9 @@
 {# The schemas of what this run builds. #}
 {% macro create_schemas() %}
     {% if not execute %}{{ return('') }}{% endif %}
-    {% for node in graph.nodes.values() | selectattr('unique_id', 'in', selected_resources) %}
-        {% do create_closed_schema(node.schema) if node.resource_type in ('model', 'seed') %}
+    {% set built = graph.nodes.values() | selectattr('resource_type', 'in', ['model', 'seed']) %}
+    {% set selected = built | selectattr('unique_id', 'in', selected_resources) %}
+    {% for schema in selected | map(attribute='schema') | unique %}
+        {% do create_closed_schema(schema) %}
     {% endfor %}
 {% endmacro %}
