@@ -9,12 +9,7 @@ from psycopg2 import sql
 from .finding import Finding, Patient
 
 ORIGINALS = ("int_source_changes", "int_pruned_calls", "int_deleted_campaign_calls")
-BUILT = """
-select count(*)
-from pg_catalog.pg_class as c
-inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
-where n.nspname = %s and c.relname = any(%s)
-"""
+ARE_BUILT = "select bool_and(to_regclass(format('%%I.%%I', %s::text, name)) is not null) from unnest(%s) as name"
 LOGS = ("api_usage", "api_usage_log", "api_cost_tracking")
 MART = "api_usage_reconciliation"
 
@@ -27,8 +22,8 @@ def examine(patient: Patient) -> Iterator[Finding]:
 def _pruned_rows(patient: Patient) -> Iterator[Finding]:
     """What the last run has found of rows that the application has deleted because they were old."""
     schema = f"{patient.state['target_schema']}_intermediate"
-    ((built,),) = patient.query(BUILT, schema, list(ORIGINALS))
-    if built < len(ORIGINALS) or not patient.state["pruned_hours"]:
+    ((are_built,),) = patient.query(ARE_BUILT, schema, list(ORIGINALS))
+    if not are_built or not patient.state["pruned_hours"]:
         return
     ((kept, lost, lost_from, lost_until),) = patient.query(patient.state["pruned_hours"])
     table = f"{schema}.int_pruned_calls"
@@ -50,9 +45,7 @@ def _double_logging(patient: Patient) -> Iterator[Finding]:
         yield Finding("single_log", "ok", logs[0] if logs else patient.schema, message)
         return
     schema = patient.state["target_schema"]
-    (is_built,) = patient.query("select to_regclass(format('%%I.%%I', %s::text, %s::text)) is not null", schema, MART)[
-        0
-    ]
+    ((is_built,),) = patient.query(ARE_BUILT, schema, [MART])
     if not is_built:
         message = (
             f"calls may be logged more than once, in {', '.join(logs)}; the marts say how often, and are not built"
