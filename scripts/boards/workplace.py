@@ -19,8 +19,6 @@ from boards.reader import Reader
 
 BOARDS = REPOSITORY / "dashboards"
 PARTIAL_PARSE = "partial_parse.msgpack"
-FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
-"""Or glibc keeps memory for each of a server's many threads."""
 MISSING = "The boards need the packages of ./scripts/setup --dashboards, and Python 3.11 or newer."
 
 
@@ -58,7 +56,7 @@ class Workplace:
         return subprocess.Popen(
             [sys.executable, "-m", "boards.server", "--no-workspace-guard", *arguments],
             cwd=BOARDS,
-            env={**self.environment, **FEW_ARENAS, "PYTHONPATH": str(REPOSITORY / "scripts")},
+            env={**self.environment, "PYTHONPATH": str(REPOSITORY / "scripts")},
             stdin=subprocess.DEVNULL,
         )
 
