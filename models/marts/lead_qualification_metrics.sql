@@ -32,7 +32,7 @@ activity as (
         discovered_hour as activity_hour,
         leads_discovered,
         leads_qualified,
-        {{ ratio('confidence_score_sum', 'leads_scored') }} as avg_confidence_score,
+        {{ ratio('confidence_score_sum', 'leads_scored', type='numeric(38, 12)') }} as avg_confidence_score,
         0 as api_calls,
         0 as api_cost
     from leads

@@ -3,7 +3,7 @@ with calls as (
 
     select
         *,
-        {{ ratio('error_count', 'requests') }} as error_rate,
+        {{ ratio('error_count', 'requests', type='numeric(38, 12)') }} as error_rate,
         {{ hour_start('call_date', 'call_hour') }} as hour_start
     from {{ ref('int_service_usage_hourly') }}
 

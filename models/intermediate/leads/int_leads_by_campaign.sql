@@ -18,7 +18,7 @@ by_campaign as (
         }.items() %}
         cast(sum({{ column }}) as {{ dbt.type_bigint() }}) as {{ total }},
         {%- endfor %}
-        {{ ratio('sum(confidence_score_sum)', 'sum(leads_scored)') }} as avg_confidence_score,
+        {{ ratio('sum(confidence_score_sum)', 'sum(leads_scored)', type='numeric(38, 12)') }} as avg_confidence_score,
         cast(sum(lead_cost) as {{ type_money() }}) as total_cost,
         min(first_lead_at) as first_lead_at,
         max(last_lead_at) as last_lead_at
