@@ -10,8 +10,19 @@
 {%- endmacro %}
 
 
-{# Every record of the three logs within a window (see window_filter), as recorded. #}
-{% macro unioned_api_records(window=none) -%}
+{#
+  A call that counts, defined once. These macros give the records of the three logs, with canonical names, a price and
+  the other half of their pair, and say which of them are calls. `part` is what they are for:
+
+  all       everything, row by row: int_api_calls
+  settled   what rollups hold: what lies below the run's watermark, of that what is in `window` (see rollup_window)
+  live      what the rollup of the name `rollup` does not hold: what lies above its watermark, and the open ends that it
+            has kept (see open_ends)
+#}
+
+
+{# Every record of the three logs, as recorded. #}
+{% macro recorded_api_records(part='all', window=none, rollup=none) -%}
     select
         'api_usage' as source_table,
         api_usage_id as record_id,
@@ -32,8 +43,8 @@
         created_at
     from {{ ref('stg_api_usage') }} as usage
     where
-        {{ window_filter(window) }}
-        and {{ is_no_kept_record('usage', 'api_usage', window) }}
+        {{ is_in_part(part, window, rollup) }}
+        and {{ is_no_kept_record('usage', 'api_usage', part) }}
 
     union all
 
@@ -57,13 +68,13 @@
         created_at
     from {{ ref('stg_api_usage_log') }} as log
     where
-        {{ window_filter(window) }}
+        {{ is_in_part(part, window, rollup) }}
         and not exists (
             select 1
             from {{ ref('int_deleted_campaign_log_records') }} as deleted
             where log.campaign_id is null and log.api_usage_log_id = deleted.record_id
         )
-        and {{ is_no_kept_record('log', 'api_usage_log', window) }}
+        and {{ is_no_kept_record('log', 'api_usage_log', part) }}
 
     union all
 
@@ -87,15 +98,15 @@
         created_at
     from {{ ref('stg_api_cost_tracking') }} as tracking
     where
-        {{ window_filter(window, column='source_date') }}
-        and {{ is_no_kept_record('tracking', 'api_cost_tracking', window) }}
+        {{ is_in_part(part, window, rollup, column='source_date') }}
+        and {{ is_no_kept_record('tracking', 'api_cost_tracking', part) }}
 {%- endmacro %}
 
 
 {# The condition that no kept sums of an hour count the record already. The live part has no hours that are kept. #}
-{% macro is_no_kept_record(records, source_table, window) -%}
+{% macro is_no_kept_record(records, source_table, part) -%}
     {%- set kept = ref('int_pruned_hour_records') -%}
-    {%- if window == 'live' -%}
+    {%- if part == 'live' -%}
         true
     {%- else -%}
         not exists (
@@ -222,18 +233,23 @@
 {%- endmacro %}
 
 
-{# Every record of the three logs within a window (see window_filter), with canonical names and a price. #}
-{% macro api_records_within(window) -%}
-    {%- set records = '(' ~ unioned_api_records(window) ~ ')' -%}
-    with names as (
+{# Every record of the three logs, with canonical names and a price. #}
+{% macro priced_records(part='all', window=none, rollup=none) -%}
+    with recorded as (
 
-        {{ api_names(records) }}
+        {{ recorded_api_records(part, window, rollup) }}
+
+    ),
+
+    names as (
+
+        {{ api_names('recorded') }}
 
     ),
 
     named as (
 
-        {{ named_api_records(records, 'names') }}
+        {{ named_api_records('recorded', 'names') }}
 
     ),
 
@@ -247,72 +263,189 @@
 {%- endmacro %}
 
 
-{# Those of the paired records that are calls, each call once. DECISIONS.md, "Which log wins", has the rules. #}
-{% macro counted_api_records(records) -%}
-    with logged_hours as (
+{#
+  Priced records with the other half of their pair, and whether they are calls, each call once: DECISIONS.md, "Which log
+  wins". An open end is no part of a rollup: a record close below the watermark, or above the far end of the live part,
+  that has found no other half yet, which may lie beyond.
+#}
+{% macro counted_api_records(records, part='all', rollup=none) -%}
+    {%- set tolerance = var('api_log_match_tolerance_seconds') -%}
+    with paired as (
 
-        select distinct
+        select
+            paired.*,
+            {{ utc_hour('created_at') }} as utc_hour
+        from (
+
+            {{ paired_api_records(records) }}
+
+        ) as paired
+
+    ),
+
+    hourly_sums as (
+
+        select
+            record_id,
+            pairing_key,
+            campaign_id,
+            api_service,
+            endpoint,
+            utc_hour
+        from paired
+        where source_table = 'api_cost_tracking'
+
+    ),
+
+    -- what has an hourly sum of calls that a log has; not a join, whose size the server would overrate by far
+    logged as (
+
+        select
             pairing_key,
             utc_hour
-        from {{ records }}
-        where source_table in ('api_usage', 'api_usage_log')
+        from paired
+        where pairing_key in (select pairing_key from hourly_sums)
+        group by pairing_key, utc_hour
+        having min(source_table) = 'api_cost_tracking' and max(source_table) <> 'api_cost_tracking'
+        union
+        select
+            hourly_sums.pairing_key,
+            hourly_sums.utc_hour
+        from hourly_sums
+        inner join {{ ref('int_deleted_campaign_hours') }} as deleted_hours
+            on
+                hourly_sums.campaign_id = deleted_hours.campaign_id
+                and hourly_sums.api_service = deleted_hours.api_service
+                and coalesce(hourly_sums.endpoint, '') = deleted_hours.endpoint
+                and hourly_sums.utc_hour = deleted_hours.utc_hour
+        {%- if part == 'live' %}
+        union
+        select
+            hourly_sums.pairing_key,
+            hourly_sums.utc_hour
+        from hourly_sums
+        inner join {{ ref('int_api_records_hourly_rollup') }} as settled
+            on
+                hourly_sums.utc_hour = settled.utc_hour
+                and hourly_sums.pairing_key
+                = {{ pairing_key('settled.campaign_id', 'settled.api_service', 'settled.endpoint') }}
+        where
+            settled.source_table <> 'api_cost_tracking'
+            and settled.utc_hour = {{ utc_hour(rollup_watermark(rollup)) }}
+        {%- endif %}
 
     )
 
     select
-        records.*,
+        paired.*,
         case
-            when records.source_table = 'api_usage' then records.paired_credits_used else records.credits_used
-        end as call_credits_used
-    from {{ records }} as records
-    left join logged_hours
+            when paired.source_table = 'api_usage' then paired.paired_credits_used else paired.credits_used
+        end as call_credits_used,
+        case paired.source_table
+            when 'api_usage' then true
+            when 'api_usage_log' then paired.paired_record_id is null
+            else logged.pairing_key is null
+        end as is_counted,
+        {%- if part == 'settled' %}
+        paired.source_table <> 'api_cost_tracking'
+        and paired.paired_record_id is null
+        and (
+            {{ is_above(run_watermark(), seconds_later('paired.created_at', tolerance)) }}
+            or {{ is_above(run_watermark(), seconds_later('paired.created_at', -tolerance)) }}
+        ) as is_open_end
+        {%- else %}
+        false as is_open_end
+        {%- endif %}
+    from paired
+    left join logged
         on
-            records.pairing_key = logged_hours.pairing_key
-            and records.utc_hour = logged_hours.utc_hour
-    left join {{ ref('int_deleted_campaign_hours') }} as deleted_hours
-        on {{ is_of_deleted_hour('records') }}
-    where
-        records.source_table = 'api_usage'
-        or (records.source_table = 'api_usage_log' and records.paired_record_id is null)
-        or (
-            records.source_table = 'api_cost_tracking'
-            and logged_hours.pairing_key is null
-            and deleted_hours.campaign_id is null
-        )
+            paired.source_table = 'api_cost_tracking'
+            and paired.pairing_key = logged.pairing_key
+            and paired.utc_hour = logged.utc_hour
+{%- endmacro %}
+
+
+{# Every record of the three logs, with all that the macros above say of it. #}
+{% macro api_records(part='all', window=none, rollup=none) -%}
+    with priced as (
+
+        {{ priced_records(part, window, rollup) }}
+        {%- if part == 'live' %}
+
+        union all
+
+        {{ open_ends(rollup) }}
+        {%- endif %}
+
+    ),
+
+    counted as (
+
+        {{ counted_api_records('priced', part, rollup) }}
+
+    )
+
+    select * from counted
 {%- endmacro %}
 
 
 {#
-  Records of the three logs within a window, summed by block of time, hour, campaign, user, service, endpoint and log:
-  those that are calls, and those that are not. Only whole blocks that have another block of the window on either side
-  are right, and sums of api_cost_tracking only where the window has the whole UTC hour.
+  The open ends that the run has kept for the live part of a rollup. The live part counts them with what lies above the
+  watermark, and so reads nothing below it.
 #}
-{% macro api_usage_blocks(window=none) -%}
+{% macro open_ends(rollup) -%}
+    select
+        source_table,
+        record_id,
+        campaign_id,
+        user_id,
+        lead_id,
+        recorded_service,
+        api_service,
+        endpoint,
+        {{ pairing_key('campaign_id', 'api_service', 'endpoint') }} as pairing_key,
+        error_message,
+        request_count,
+        success_count,
+        error_count,
+        recorded_cost,
+        list_cost,
+        cost,
+        response_time_ms,
+        http_status_code,
+        rate_limit_remaining,
+        credits_used,
+        is_service_known,
+        is_cost_estimated,
+        created_at
+    from {{ ref('int_api_open_ends') }}
+    where version = {{ rollup_version(rollup) }}
+{%- endmacro %}
+
+
+{#
+  Records summed by UTC hour, hour of the reporting time zone, log, campaign, user, service and endpoint: those that are
+  calls, and those that are not. Each open end is a row of its own.
+#}
+{% macro api_records_hourly(part='all', window=none, rollup=none) -%}
     with records as (
 
-        {{ api_records_within(window) }}
+        {{ api_records(part, window, rollup) }}
 
     ),
 
-    paired as (
-
-        {{ paired_api_records('records') }}
-
-    ),
-
-    blocks as (
+    hourly as (
 
         select
-            {{ epoch_block('created_at', pairing_block_seconds()) }} as block_start,
+            utc_hour,
             {{ dbt.date_trunc('hour', local_time('created_at')) }} as local_hour,
-            {{ utc_hour('created_at') }} as utc_hour,
             source_table,
-            source_table = 'api_usage_log' and paired_record_id is not null as is_second_record,
-            pairing_key,
+            is_counted,
             campaign_id,
             user_id,
             api_service,
             endpoint,
+            case when is_open_end then record_id end as open_record_id,
             sum(request_count) as request_count,
             sum(success_count) as success_count,
             sum(error_count) as error_count,
@@ -322,7 +455,7 @@
             sum(list_cost) as list_cost,
             sum(cast(response_time_ms as {{ dbt.type_bigint() }}) * request_count) as timed_response_ms,
             sum(case when response_time_ms is not null then request_count else 0 end) as timed_request_count,
-            sum(case when source_table = 'api_usage' then paired_credits_used else credits_used end) as credits_used,
+            sum(call_credits_used) as credits_used,
             {{ newest_entry('rate_limit_remaining', 'created_at', 'record_id') }} as last_rate_limit,
             {{ newest_entry('case when error_count > 0 then error_message end', 'created_at', 'record_id') }}
                 as last_error,
@@ -339,60 +472,39 @@
                 filter (
                     where campaign_id is not null and (source_table = 'api_usage_log' or paired_record_id is not null)
                 ) as log_record_ids
-        from paired
-        group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+        from records
+        group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 
     )
 
     select
-        blocks.block_start,
-        cast(blocks.local_hour as date) as call_date,
-        cast(extract(hour from blocks.local_hour) as integer) as call_hour,
-        blocks.source_table,
-        case blocks.source_table
-            when 'api_usage' then true
-            when 'api_usage_log' then not blocks.is_second_record
-            else
-                deleted_hours.campaign_id is null
-                and not {{ dbt.bool_or("blocks.source_table <> 'api_cost_tracking'") }} over (
-                    partition by blocks.pairing_key, blocks.utc_hour
-                )
-        end as is_counted,
-        blocks.campaign_id,
-        blocks.user_id,
-        blocks.api_service,
-        blocks.endpoint,
+        utc_hour,
+        cast(local_hour as date) as call_date,
+        cast(extract(hour from local_hour) as integer) as call_hour,
+        source_table,
+        is_counted,
+        campaign_id,
+        user_id,
+        api_service,
+        endpoint,
         {%- for column in ['request_count', 'success_count', 'error_count', 'paired_count'] %}
-        cast(blocks.{{ column }} as {{ dbt.type_bigint() }}) as {{ column }},
+        cast({{ column }} as {{ dbt.type_bigint() }}) as {{ column }},
         {%- endfor %}
-        cast(blocks.cost as {{ type_money() }}) as cost,
-        cast(blocks.estimated_cost as {{ type_money() }}) as estimated_cost,
-        cast(blocks.list_cost as {{ type_money() }}) as list_cost,
-        cast(blocks.timed_response_ms as numeric(38, 4)) as timed_response_ms,
-        cast(blocks.timed_request_count as {{ dbt.type_bigint() }}) as timed_request_count,
-        cast(blocks.credits_used as {{ dbt.type_bigint() }}) as credits_used,
-        blocks.last_rate_limit,
-        blocks.last_error,
-        blocks.last_error_status,
-        blocks.last_successful_call,
-        blocks.last_seen_at,
-        blocks.response_time_buckets,
-        blocks.log_record_ids,
+        cast(cost as {{ type_money() }}) as cost,
+        cast(estimated_cost as {{ type_money() }}) as estimated_cost,
+        cast(list_cost as {{ type_money() }}) as list_cost,
+        cast(timed_response_ms as numeric(38, 4)) as timed_response_ms,
+        cast(timed_request_count as {{ dbt.type_bigint() }}) as timed_request_count,
+        cast(credits_used as {{ dbt.type_bigint() }}) as credits_used,
+        last_rate_limit,
+        last_error,
+        last_error_status,
+        last_successful_call,
+        last_seen_at,
+        response_time_buckets,
+        cast(null as bigint[]) as response_time_calls,
+        log_record_ids,
+        open_record_id,
         cast(null as {{ type_timestamptz() }}) as kept_at
-    from blocks
-    left join {{ ref('int_deleted_campaign_hours') }} as deleted_hours
-        on {{ is_of_deleted_hour('blocks') }}
-{%- endmacro %}
-
-
-{#
-  The condition that joins int_deleted_campaign_hours, as deleted_hours, to the recorded hourly sums of the same
-  calls.
-#}
-{% macro is_of_deleted_hour(records) -%}
-    {{ records }}.source_table = 'api_cost_tracking'
-    and {{ records }}.campaign_id = deleted_hours.campaign_id
-    and {{ records }}.api_service = deleted_hours.api_service
-    and coalesce({{ records }}.endpoint, '') = deleted_hours.endpoint
-    and {{ records }}.utc_hour = deleted_hours.utc_hour
+    from hourly
 {%- endmacro %}

@@ -51,13 +51,19 @@
 {%- endmacro %}
 
 
-{# Calls by campaign, service, endpoint, date and hour, summed from those rows of `blocks` that `where` lets through. #}
-{% macro api_usage_hourly(blocks='blocks', where='true') -%}
+{#
+  Sums at four grains, each made in two steps: `of_…` puts rows of int_api_records_hourly_rollup, or the live part in the
+  same form, into the columns of a rollup, and the macro of the rollup's name adds them up. What comes out can go in
+  again: so a view adds the live part to the rollup's rows of the open hour or day.
+#}
+
+
+{# Calls by campaign, service, endpoint, date and hour. #}
+{% macro api_usage_hourly(usage='usage') -%}
     select
         campaign_id,
-        case when min(cast(user_id as {{ dbt.type_string() }})) = max(cast(user_id as {{ dbt.type_string() }}))
-            then cast(min(cast(user_id as {{ dbt.type_string() }})) as {{ type_uuid() }})
-        end as user_id,
+        cast(min(cast(first_user_id as {{ dbt.type_string() }})) as {{ type_uuid() }}) as first_user_id,
+        cast(max(cast(last_user_id as {{ dbt.type_string() }})) as {{ type_uuid() }}) as last_user_id,
         api_service,
         endpoint,
         call_date,
@@ -65,24 +71,43 @@
         {%- for column in ['request_count', 'success_count', 'error_count'] %}
         cast(sum({{ column }}) as {{ dbt.type_bigint() }}) as {{ column }},
         {%- endfor %}
-        cast(sum(cost) as {{ type_money() }}) as total_cost,
+        cast(sum(cost) as {{ type_money() }}) as cost,
         cast(sum(estimated_cost) as {{ type_money() }}) as estimated_cost,
         cast(sum(timed_response_ms) as numeric(38, 4)) as timed_response_ms,
         {%- for column in ['timed_request_count', 'credits_used'] %}
         cast(sum({{ column }}) as {{ dbt.type_bigint() }}) as {{ column }},
         {%- endfor %}
-        cast({{ newest_value('max(last_rate_limit)') }} as integer) as rate_limit_remaining
-    from {{ blocks }}
-    where is_counted and {{ where }}
+        max(last_rate_limit) as last_rate_limit
+    from {{ usage }}
     group by campaign_id, api_service, endpoint, call_date, call_hour
 {%- endmacro %}
 
 
-{#
-  Calls by campaign, the user that they record, date and hour, summed from the rows of `blocks` that `where` lets
-  through.
-#}
-{% macro campaign_usage_hourly(blocks='blocks', where='true') -%}
+{% macro of_api_usage_hourly(records='records', where='true') -%}
+    select
+        campaign_id,
+        user_id as first_user_id,
+        user_id as last_user_id,
+        api_service,
+        endpoint,
+        call_date,
+        call_hour,
+        request_count,
+        success_count,
+        error_count,
+        cost,
+        estimated_cost,
+        timed_response_ms,
+        timed_request_count,
+        credits_used,
+        last_rate_limit
+    from {{ records }}
+    where is_counted and open_record_id is null and {{ where }}
+{%- endmacro %}
+
+
+{# Calls by campaign, the user that they record, date and hour. #}
+{% macro campaign_usage_hourly(usage='usage') -%}
     select
         campaign_id,
         user_id,
@@ -91,45 +116,208 @@
         {%- for column in ['request_count', 'success_count', 'error_count', 'timed_request_count'] %}
         cast(sum({{ column }}) as {{ dbt.type_bigint() }}) as {{ column }},
         {%- endfor %}
-        cast(sum(cost) as {{ type_money() }}) as total_cost,
+        cast(sum(total_cost) as {{ type_money() }}) as total_cost,
         cast(sum(timed_response_ms) as numeric(38, 4)) as timed_response_ms
-    from {{ blocks }}
-    where is_counted and {{ where }}
+    from {{ usage }}
     group by campaign_id, user_id, call_date, call_hour
 {%- endmacro %}
 
 
-{#
-  Single calls by service, date, hour and bucket of response time, from the rows of `blocks` that `where` lets
-  through.
-#}
-{% macro response_times_hourly(blocks='blocks', where='true') -%}
+{% macro of_campaign_usage_hourly(records='records', where='true') -%}
+    select
+        campaign_id,
+        user_id,
+        call_date,
+        call_hour,
+        request_count,
+        success_count,
+        error_count,
+        timed_request_count,
+        cost as total_cost,
+        timed_response_ms
+    from {{ records }}
+    where is_counted and open_record_id is null and {{ where }}
+{%- endmacro %}
+
+
+{# Calls by service, date and hour. #}
+{% macro service_usage_hourly(usage='usage') -%}
+    {%- set keys = ['api_service', 'call_date', 'call_hour'] -%}
+    with hours as (
+
+        select
+            {{ keys | join(', ') }},
+            cast(sum(request_count) as {{ dbt.type_bigint() }}) as request_count,
+            cast(sum(error_count) as {{ dbt.type_bigint() }}) as error_count,
+            cast(sum(cost) as {{ type_money() }}) as cost,
+            cast(sum(timed_response_ms) as numeric(38, 4)) as timed_response_ms,
+            cast(sum(timed_request_count) as {{ dbt.type_bigint() }}) as timed_request_count,
+            max(last_rate_limit) as last_rate_limit,
+            max(last_error) as last_error,
+            max(last_error_status) as last_error_status,
+            max(last_successful_call) as last_successful_call,
+            max(last_seen_at) as last_seen_at
+        from {{ usage }}
+        group by {{ keys | join(', ') }}
+
+    ),
+
+    response_times as (
+
+        {{ response_times(usage, keys, [95]) }}
+
+    )
+
+    select
+        hours.*,
+        response_times.response_time_buckets,
+        response_times.response_time_calls,
+        response_times.p95_response_time_ms
+    from hours
+    left join response_times
+        on
+        {%- for key in keys %}
+            {{ 'and ' if not loop.first }}hours.{{ key }} = response_times.{{ key }}
+        {%- endfor %}
+{%- endmacro %}
+
+
+{% macro of_service_usage_hourly(records='records', where='true') -%}
     select
         api_service,
         call_date,
         call_hour,
-        response_time_bucket,
-        count(*) as call_count
-    from {{ blocks }}
-    cross join lateral {{ unnest('response_time_buckets') }} as buckets (response_time_bucket)
-    where is_counted and {{ where }}
-    group by api_service, call_date, call_hour, response_time_bucket
+        request_count,
+        error_count,
+        cost,
+        timed_response_ms,
+        timed_request_count,
+        last_rate_limit,
+        last_error,
+        last_error_status,
+        last_successful_call,
+        last_seen_at,
+        response_time_buckets,
+        response_time_calls,
+        cast(null as {{ type_ratio() }}) as p95_response_time_ms
+    from {{ records }}
+    where is_counted and open_record_id is null and {{ where }}
+{%- endmacro %}
+
+
+{# Records and calls by service and date. Records are what the logs hold, calls are what of it counts. #}
+{% macro service_usage_daily(usage='usage') -%}
+    {%- set keys = ['api_service', 'call_date'] -%}
+    with days as (
+
+        select
+            {{ keys | join(', ') }},
+            {%- for column in ['request_count', 'success_count', 'timed_request_count'] %}
+            cast(sum({{ column }}) as {{ dbt.type_bigint() }}) as {{ column }},
+            {%- endfor %}
+            {%- for column in ['cost', 'list_cost'] %}
+            cast(sum({{ column }}) as {{ type_money() }}) as {{ column }},
+            {%- endfor %}
+            cast(sum(timed_response_ms) as numeric(38, 4)) as timed_response_ms,
+            {%- for log in ['usage', 'log', 'tracking'] %}
+            cast(sum({{ log }}_calls) as {{ dbt.type_bigint() }}) as {{ log }}_calls,
+            cast(coalesce(sum({{ log }}_cost), 0) as {{ type_money() }}) as {{ log }}_cost,
+            {%- endfor %}
+            {%- for column in ['paired_calls', 'log_only_calls', 'tracking_only_calls'] %}
+            cast(sum({{ column }}) as {{ dbt.type_bigint() }}) as {{ column }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from {{ usage }}
+        group by {{ keys | join(', ') }}
+
+    ),
+
+    campaigns as (
+
+        select
+            {{ keys | join(', ') }},
+            array_agg(distinct campaign_id) as campaign_ids
+        from {{ usage }}
+        cross join lateral {{ unnest('campaign_ids') }} as campaigns (campaign_id)
+        group by {{ keys | join(', ') }}
+
+    ),
+
+    response_times as (
+
+        {{ response_times(usage, keys, [50, 95, 99]) }}
+
+    )
+
+    select
+        days.*,
+        campaigns.campaign_ids,
+        cast(coalesce(cardinality(campaigns.campaign_ids), 0) as {{ dbt.type_bigint() }}) as active_campaigns,
+        response_times.response_time_buckets,
+        response_times.response_time_calls,
+        response_times.p50_response_time_ms,
+        response_times.p95_response_time_ms,
+        response_times.p99_response_time_ms
+    from days
+    left join campaigns
+        on
+            days.api_service = campaigns.api_service
+            and days.call_date = campaigns.call_date
+    left join response_times
+        on
+            days.api_service = response_times.api_service
+            and days.call_date = response_times.call_date
+{%- endmacro %}
+
+
+{% macro of_service_usage_daily(records='records', where='true') -%}
+    select
+        api_service,
+        call_date,
+        {%- for column in [
+            'request_count', 'success_count', 'timed_request_count', 'cost', 'list_cost', 'timed_response_ms',
+        ] %}
+        case when is_counted then {{ column }} end as {{ column }},
+        {%- endfor %}
+        {%- for name, source_table in {
+            'usage': 'api_usage', 'log': 'api_usage_log', 'tracking': 'api_cost_tracking',
+        }.items() %}
+        case when source_table = '{{ source_table }}' then request_count else 0 end as {{ name }}_calls,
+        case when source_table = '{{ source_table }}' then cost end as {{ name }}_cost,
+        {%- endfor %}
+        case when source_table = 'api_usage' then paired_count else 0 end as paired_calls,
+        {%- for name, source_table in {'log': 'api_usage_log', 'tracking': 'api_cost_tracking'}.items() %}
+        case when is_counted and source_table = '{{ source_table }}' then request_count else 0 end
+            as {{ name }}_only_calls,
+        {%- endfor %}
+        case when is_counted and campaign_id is not null then array[campaign_id] end as campaign_ids,
+        cast(0 as {{ dbt.type_bigint() }}) as active_campaigns,
+        case when is_counted then response_time_buckets end as response_time_buckets,
+        response_time_calls,
+        {%- for percentage in [50, 95, 99] %}
+        cast(null as {{ type_ratio() }}) as p{{ percentage }}_response_time_ms{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ records }}
+    where open_record_id is null and {{ where }}
 {%- endmacro %}
 
 
 {#
-  Percentiles by `keys` of calls that are counted by bucket of response time: interpolated between neighbours as
-  percentile_cont does it, each within 2.5 % of the exact one.
+  Single calls by `keys` and bucket of response time, as an array of buckets and one of the calls in each, and their
+  percentiles: interpolated between neighbours as percentile_cont does it, each within 2.5 % of the exact one. Where rows
+  name no numbers of calls, each bucket stands for one.
 #}
-{% macro response_time_percentiles(response_times, keys, percentages) -%}
+{% macro response_times(usage, keys, percentages) -%}
+    {%- set keys = keys | join(', ') -%}
     with buckets as (
 
         select
-            {{ keys | join(', ') }},
-            {{ response_time_of('response_time_bucket') }} as response_time_ms,
-            sum(call_count) as call_count
-        from {{ response_times }} as response_times
-        group by {{ keys | join(', ') }}, response_time_bucket
+            {{ keys }},
+            bucket,
+            {{ response_time_of('bucket') }} as response_time_ms,
+            cast(sum(coalesce(calls, 1)) as {{ dbt.type_bigint() }}) as call_count
+        from {{ usage }}
+        cross join lateral {{ unnest('response_time_buckets, response_time_calls') }} as times (bucket, calls)
+        group by {{ keys }}, bucket
 
     ),
 
@@ -137,8 +325,8 @@
 
         select
             *,
-            sum(call_count) over (partition by {{ keys | join(', ') }} order by response_time_ms) as calls_so_far,
-            sum(call_count) over (partition by {{ keys | join(', ') }}) - 1 as last_rank
+            sum(call_count) over (partition by {{ keys }} order by response_time_ms) as calls_so_far,
+            sum(call_count) over (partition by {{ keys }}) - 1 as last_rank
         from buckets
 
     ),
@@ -146,7 +334,9 @@
     neighbours as (
 
         select
-            {{ keys | join(', ') }},
+            {{ keys }},
+            array_agg(bucket order by bucket) as response_time_buckets,
+            array_agg(call_count order by bucket) as response_time_calls,
             {%- for percentage in percentages %}
             max({{ percentage / 100 }} * last_rank - floor({{ percentage / 100 }} * last_rank)) as weight_{{ percentage }},
             min(case when calls_so_far > floor({{ percentage / 100 }} * last_rank) then response_time_ms end)
@@ -155,12 +345,14 @@
                 as above_{{ percentage }}{{ ',' if not loop.last }}
             {%- endfor %}
         from ranked
-        group by {{ keys | join(', ') }}
+        group by {{ keys }}
 
     )
 
     select
-        {{ keys | join(', ') }},
+        {{ keys }},
+        response_time_buckets,
+        response_time_calls,
         {%- for percentage in percentages %}
         cast(
             below_{{ percentage }} + (above_{{ percentage }} - below_{{ percentage }}) * weight_{{ percentage }}
@@ -168,115 +360,4 @@
         ) as p{{ percentage }}_response_time_ms{{ ',' if not loop.last }}
         {%- endfor %}
     from neighbours
-{%- endmacro %}
-
-
-{# Calls by service, date and hour, summed from the rows of `blocks` that `where` lets through. #}
-{% macro service_usage_hourly(blocks='blocks', where='true', response_times='response_times') -%}
-    with hours as (
-
-        select
-            api_service,
-            call_date,
-            call_hour,
-            cast(sum(request_count) as {{ dbt.type_bigint() }}) as requests,
-            cast(sum(error_count) as {{ dbt.type_bigint() }}) as error_count,
-            cast(coalesce(sum(cost), 0) as {{ type_money() }}) as cost,
-            {{ ratio('sum(timed_response_ms)', 'sum(timed_request_count)') }} as response_time_ms,
-            cast({{ newest_value('max(last_rate_limit)') }} as integer) as rate_limit_remaining,
-            max(last_successful_call) as last_successful_call,
-            coalesce(
-                {{ newest_value('max(last_error)') }}, 'HTTP ' || {{ newest_value('max(last_error_status)') }}
-            ) as last_error,
-            max(last_seen_at) as last_seen_at
-        from {{ blocks }}
-        where is_counted and {{ where }}
-        group by api_service, call_date, call_hour
-
-    ),
-
-    percentiles as (
-
-        {{ response_time_percentiles(response_times, ['api_service', 'call_date', 'call_hour'], [95]) }}
-
-    )
-
-    select
-        hours.api_service,
-        hours.call_date,
-        hours.call_hour,
-        hours.requests,
-        hours.error_count,
-        hours.cost,
-        hours.response_time_ms,
-        percentiles.p95_response_time_ms,
-        hours.rate_limit_remaining,
-        hours.last_successful_call,
-        hours.last_error,
-        hours.last_seen_at
-    from hours
-    left join percentiles
-        on
-            hours.api_service = percentiles.api_service
-            and hours.call_date = percentiles.call_date
-            and hours.call_hour = percentiles.call_hour
-{%- endmacro %}
-
-
-{#
-  Records and calls by service and date, summed from the rows of `blocks` that `where` lets through. Records are what
-  the logs hold, calls are what of it counts.
-#}
-{% macro service_usage_daily(blocks='blocks', where='true', response_times='response_times') -%}
-    with days as (
-
-        select
-            api_service,
-            call_date,
-            {%- for column in ['request_count', 'success_count', 'timed_request_count'] %}
-            cast(sum(case when is_counted then {{ column }} end) as {{ dbt.type_bigint() }}) as {{ column }},
-            {%- endfor %}
-            {%- for column in ['cost', 'list_cost'] %}
-            cast(sum(case when is_counted then {{ column }} end) as {{ type_money() }}) as {{ column }},
-            {%- endfor %}
-            cast(sum(case when is_counted then timed_response_ms end) as numeric(38, 4)) as timed_response_ms,
-            count(distinct case when is_counted then campaign_id end) as active_campaigns,
-            {%- for name, source_table in {
-                'usage': 'api_usage', 'log': 'api_usage_log', 'tracking': 'api_cost_tracking',
-            }.items() %}
-            cast(sum(case when source_table = '{{ source_table }}' then request_count else 0 end) as {{ dbt.type_bigint() }})
-                as {{ name }}_calls,
-            cast(coalesce(sum(case when source_table = '{{ source_table }}' then cost end), 0) as {{ type_money() }})
-                as {{ name }}_cost,
-            {%- endfor %}
-            cast(sum(case when source_table = 'api_usage' then paired_count else 0 end) as {{ dbt.type_bigint() }})
-                as paired_calls,
-            {%- for name, source_table in {'log': 'api_usage_log', 'tracking': 'api_cost_tracking'}.items() %}
-            cast(
-                sum(case when is_counted and source_table = '{{ source_table }}' then request_count else 0 end)
-                as {{ dbt.type_bigint() }}
-            ) as {{ name }}_only_calls{{ ',' if not loop.last }}
-            {%- endfor %}
-        from {{ blocks }}
-        where {{ where }}
-        group by api_service, call_date
-
-    ),
-
-    percentiles as (
-
-        {{ response_time_percentiles(response_times, ['api_service', 'call_date'], [50, 95, 99]) }}
-
-    )
-
-    select
-        days.*,
-        percentiles.p50_response_time_ms,
-        percentiles.p95_response_time_ms,
-        percentiles.p99_response_time_ms
-    from days
-    left join percentiles
-        on
-            days.api_service = percentiles.api_service
-            and days.call_date = percentiles.call_date
 {%- endmacro %}

@@ -24,6 +24,7 @@
                     create table if not exists {{ rollup_state_definition() }};
                     create table if not exists {{ reading_roles_definition() }};
                     create or replace function {{ rollup_watermark_definition() }};
+                    create or replace function {{ rollup_version_definition() }};
                     {{ rollup_locks_definition() }};
                     {%- if var('tenant_mode') %}
                     create or replace function {{ current_tenant_definition() }};

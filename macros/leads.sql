@@ -188,6 +188,30 @@
 {%- endmacro %}
 
 
+{# The same added up again: the live part and the rollup's rows of the open hour. #}
+{% macro summed_leads_hourly(hours='hours') -%}
+    select
+        campaign_id,
+        discovered_date,
+        discovered_hour,
+        {%- for column in ['leads_discovered', 'leads_qualified', 'leads_exported', 'leads_failed'] %}
+        cast(sum({{ column }}) as {{ dbt.type_bigint() }}) as {{ column }},
+        {%- endfor %}
+        cast(sum(lead_cost) as {{ type_money() }}) as lead_cost,
+        {%- for column in [
+            'confidence_score_sum', 'leads_scored', 'grade_a_leads', 'grade_b_leads', 'grade_c_leads', 'grade_d_leads',
+            'grade_f_leads', 'leads_with_email', 'total_emails', 'deliverable_emails', 'leads_with_social_profile',
+        ] %}
+        cast(sum({{ column }}) as {{ dbt.type_bigint() }}) as {{ column }},
+        {%- endfor %}
+        min(first_lead_at) as first_lead_at,
+        max(last_lead_at) as last_lead_at,
+        max(campaign_qualification_score) as campaign_qualification_score
+    from {{ hours }}
+    group by campaign_id, discovered_date, discovered_hour
+{%- endmacro %}
+
+
 {# Hours whose leads were judged by a score that their campaign has no longer. #}
 {% macro hours_judged_otherwise() -%}
     select tstzrange(rollup.hour_start, rollup.hour_start + interval '1 hour') as range

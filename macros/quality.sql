@@ -36,11 +36,31 @@
 {%- endmacro %}
 
 
-{# Defects of the records of the API logs within a window (see window_filter), and of the calls that they are. #}
-{% macro api_issues(window=none) -%}
+{# Defects of the records of the API logs, and of the calls that they are. `part` is as in macros/api_calls.sql. #}
+{% macro api_issues(part='settled', window=none, rollup=none) -%}
     with records as (
 
-        {{ api_records_within(window) }}
+        select
+            *,
+            false as is_kept_open_end
+        from (
+
+            {{ priced_records(part, window, rollup) }}
+
+        ) as priced
+        {%- if part == 'live' %}
+
+        union all
+
+        select
+            *,
+            true as is_kept_open_end
+        from (
+
+            {{ open_ends(rollup) }}
+
+        ) as open_ends
+        {%- endif %}
 
     ),
 
@@ -48,7 +68,6 @@
 
         select
             records.*,
-            {{ utc_hour('records.created_at') }} as utc_hour,
             records.campaign_id is not null and campaigns.campaign_id is null as is_campaign_gone,
             records.lead_id is not null and leads.lead_id is null as is_lead_gone
         from records
@@ -59,9 +78,18 @@
 
     ),
 
+    -- what is wrong with the record of an open end is known, whether it is a call is not
+    own_records as (
+
+        select *
+        from examined
+        where not is_kept_open_end
+
+    ),
+
     record_issues as (
 
-        {{ api_record_issues('examined') }}
+        {{ api_record_issues('own_records') }}
 
     ),
 
@@ -76,15 +104,17 @@
 
     ),
 
-    paired as (
+    counted as (
 
-        {{ paired_api_records('suspects') }}
+        {{ counted_api_records('suspects', part, rollup) }}
 
     ),
 
     calls as (
 
-        {{ counted_api_records('paired') }}
+        select *
+        from counted
+        where is_counted and not is_open_end
 
     ),
 
@@ -104,7 +134,7 @@
 
     select
         *,
-        {{ epoch_block('detected_for', pairing_block_seconds()) }} as block_start
+        {{ utc_hour('detected_for') }} as utc_hour
     from issues
 {%- endmacro %}
 

@@ -105,7 +105,6 @@ def _threads(connection: Connection) -> int:
     return threads
 
 
-
 def connect(variables: Mapping[str, str]) -> Connection:
     """A connection by the process's environment, which must hold `variables`. Raises UserFacingError."""
     try:

@@ -1,6 +1,19 @@
 {#
-  For on-run-end: drops what run_ddl_patiently has renamed aside and nothing reads any more, and names what still reads
-  one. A lock that is not had at once is left for the next run.
+  Relations that earlier versions of the project made and this one does not. They go once what has taken their place is
+  built: until then an upgrade needs them, or goes on where it failed.
+#}
+{% macro former_relations() %}
+    {{ return([
+        'int_api_counted_records', 'int_api_names', 'int_api_paired_records', 'int_api_records', 'int_api_records_named',
+        'int_api_records_unioned', 'int_api_usage_blocks', 'int_api_usage_blocks_rollup', 'int_deleted_campaign_blocks',
+        'int_pruned_blocks', 'int_response_times_hourly', 'int_response_times_hourly_rollup',
+    ]) }}
+{% endmacro %}
+
+
+{#
+  For on-run-end: drops what run_ddl_patiently has renamed aside, and what the project no longer has, once nothing reads it
+  any more, and names what still reads one. A lock that is not had at once is left for the next run.
 #}
 {% macro drop_retired_relations() %}
     {% if not execute or not schemas %}
@@ -23,7 +36,14 @@
         inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
         where
             pg_namespace.nspname in ('{{ schemas | join("', '") }}')
-            and pg_class.relname ~ '__dbt_old_[0-9a-f]{12}$'
+            and (
+                pg_class.relname ~ '__dbt_old_[0-9a-f]{12}$'
+                or (
+                    pg_class.relname in ('{{ former_relations() | join("', '") }}')
+                    and pg_namespace.nspname = '{{ target.schema }}_intermediate'
+                    and exists (select from {{ rollup_state() }} where rollup = 'int_api_records_hourly_rollup')
+                )
+            )
             and pg_class.relkind in ('r', 'v', 'm')
             and pg_has_role(pg_class.relowner, 'usage')
     {% endset %}
@@ -54,6 +74,10 @@
                     end;
                 end loop;
             end loop;
+            delete from {{ rollup_state() }} as state
+            where
+                rollup in ('{{ former_relations() | join("', '") }}')
+                and to_regclass(format('%I.%I', '{{ target.schema }}_intermediate', rollup)) is null;
         end
         $drop_retired$
     {% endset %}

@@ -24,6 +24,25 @@
 {%- endmacro %}
 
 
+{# The number of the run that a rollup has followed the source up to; 0 if it has never been built. #}
+{% macro rollup_version(rollup) %}
+    {{- return(adapter.dispatch('rollup_version', 'leadgen_analytics')(rollup)) -}}
+{% endmacro %}
+
+
+{% macro postgres__rollup_version(rollup) -%}
+    {{ function_name('rollup_version') }}('{{ rollup }}')
+{%- endmacro %}
+
+
+{% macro rollup_version_definition() -%}
+    {{ function_name('rollup_version') }}(rollup_name text) returns bigint
+    language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $function$
+        select coalesce((select state.version from {{ rollup_state() }} as state where state.rollup = rollup_name), 0)
+    $function$
+{%- endmacro %}
+
+
 {# Where each rollup stands: rows below `watermark` are in it, and changes up to `version`. #}
 {% macro rollup_state() -%}
     {{ function_name('rollup_state') }}
@@ -91,13 +110,33 @@
 {% endmacro %}
 
 
+{# The columns of a rollup in the order of its YAML: a table that an older version has made has new ones at its end. #}
+{% macro columns_of(rollup) -%}
+    {%- if execute -%}
+        {{ graph.nodes['model.' ~ model.package_name ~ '.' ~ rollup].columns | join(', ') }}
+    {%- else -%}
+        *
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# A pre-hook: what this run writes anew, and what no rollup stands at any more. #}
+{% macro forget_open_ends() %}
+    {% if not execute or not is_incremental() %}{{ return('') }}{% endif %}
+    delete from {{ this }}
+    where
+        version in (select version from ({{ rollup_upstream() }}) as run)
+        or version not in (select version from {{ rollup_state() }})
+{% endmacro %}
+
+
 {# The post-hook of every rollup, in the transaction that writes its rows. #}
 {% macro advance_rollup() %}
     {% if not this_rollup() %}{{ return('') }}{% endif %}
     insert into {{ rollup_state() }} (rollup, watermark, version, definition)
     select
         '{{ model.name }}',
-        {{ period_start('upstream.watermark', this_rollup().period) }},
+        upstream.watermark,
         upstream.version,
         '{{ rollup_definition() }}'
     from ({{ rollup_upstream() }}) as upstream
@@ -113,11 +152,13 @@
 
 
 {#
-  The planner knows nothing of what comes out of a CTE, takes a hash of it for a bad one, and sorts millions of wide
-  rows for a merge join instead: twice the time at a million calls.
+  The planner knows nothing of what comes out of a CTE. It takes a hash of it for a bad one, and sorts millions of wide
+  rows for a merge join instead: twice the time at a million calls. Or it takes it for a single row, and compares each of
+  millions with each.
 #}
 {% macro postgres__plan_for_volume() -%}
-    set local enable_mergejoin = off
+    set local enable_mergejoin = off;
+    set local enable_nestloop = {{ 'on' if execute and is_incremental() else 'off' }}
 {%- endmacro %}
 
 

@@ -71,26 +71,26 @@
     {% set settled = epoch_block(
         seconds_later('current_timestamp', -var('rollup_settle_seconds')), pairing_block_seconds()
     ) %}
-    {#- also a full refresh of this model alone must not take back what rollups have, nor the number they have come to -#}
+    {#- also a full refresh of this model alone must not take back the number that rollups have come to -#}
     {% set reached = run_query(
-        "select cast(greatest(max(watermark), " ~ settled ~ ") as text), coalesce(max(version), 0) + 1 from " ~ rollup_state()
+        "select cast(" ~ settled ~ " as text), coalesce(max(version), 0) + 1 from " ~ rollup_state()
     ).rows[0] %}
     {% for name, tables in tracked_sources().items() %}
         {% set header = none if is_new else run_query(
-            "select cast(greatest(watermark, " ~ settled ~ ") as text), version, activity, record_count,"
-            ~ " cast(watermark - " ~ var('rollup_lookback_hours') ~ " * interval '1 hour' as text),"
+            "select version, activity, record_count,"
+            ~ " cast(least(watermark, " ~ settled ~ ") - " ~ var('rollup_lookback_hours') ~ " * interval '1 hour' as text),"
             ~ scanned_lately()
             ~ " from " ~ this ~ " as changes where source_name = '" ~ name ~ "' and block_start = '-infinity'"
         ).rows[0] %}
         {% set check = {
             'scan_from': none, 'activity': source_activity(tables), 'scanned_at': none, 'anchor': none,
-            'watermark': header[0] if header else reached[0], 'version': reached[1],
+            'watermark': reached[0], 'version': reached[1],
         } %}
         {% if header %}
-            {% do check.update({'version': [header[1] + 1, reached[1]] | max}) %}
-            {% if header[5] and is_explained(name, check.activity, header[2], header[3], header[4]) %}
+            {% do check.update({'version': [header[0] + 1, reached[1]] | max}) %}
+            {% if header[4] and is_explained(name, check.activity, header[1], header[2], header[3]) %}
                 {% do check.update({
-                    'scan_from': header[4], 'activity': header[2], 'scanned_at': header[5], 'anchor': header[3],
+                    'scan_from': header[3], 'activity': header[1], 'scanned_at': header[4], 'anchor': header[2],
                 }) %}
             {% endif %}
         {% endif %}
@@ -247,9 +247,33 @@
 {%- endmacro %}
 
 
-{# The UTC hour that a record's block begins in: what is kept, is kept whole. #}
-{% macro hour_of_block(timestamp) -%}
-    {{ utc_hour(epoch_block(timestamp, pairing_block_seconds())) }}
+{#
+  The sums that the last run has left, in the form of what is kept of them. Not a ref, because the next sums are made with
+  what is kept. A version before this one had another table, which an upgrade finds.
+#}
+{% macro sums_of_last_run() -%}
+    {%- set sums = adapter.get_relation(this.database, this.schema, 'int_api_records_hourly_rollup') -%}
+    {%- set older_sums = adapter.get_relation(this.database, this.schema, 'int_api_usage_blocks_rollup') -%}
+    {%- if sums is not none -%}
+        (select *, utc_hour as block_start from {{ sums }}) as sums
+    {%- elif older_sums is not none -%}
+        (select *, {{ utc_hour('block_start') }} as utc_hour from {{ older_sums }}) as sums
+    {%- else -%}
+        (
+            select
+                *,
+                block_start as utc_hour
+            from ({{ get_empty_schema_sql(model.columns) }}) as none_yet
+        ) as sums
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The time up to which these sums are complete. #}
+{% macro watermark_of_last_run() -%}
+    greatest(
+        {{ rollup_watermark('int_api_records_hourly_rollup') }}, {{ rollup_watermark('int_api_usage_blocks_rollup') }}
+    )
 {%- endmacro %}
 
 
@@ -309,7 +333,7 @@
         and not exists (
             select 1
             from {{ ref('int_deleted_campaign_calls') }} as deleted
-            where deleted.block_start = changes.block_start
+            where {{ utc_hour('deleted.block_start') }} = {{ hour }}
         )
 {%- endmacro %}
 

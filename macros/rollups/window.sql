@@ -1,8 +1,10 @@
 {#
   The one policy of what incremental models compute anew. Time is cut into blocks (pairing_block_seconds). A rollup
-  holds whole blocks, hours or days, and the view on it computes from the source what lies at or above its watermark.
+  holds all that lies below its watermark, the open hour and day included, and the view on it adds what the source has
+  above.
 
-  - Watermark: the last border of a block that is rollup_settle_seconds old when the run looks. It never moves back.
+  - Watermark: the last border of a block that is rollup_settle_seconds old when the run looks, the same for all rollups
+    of a source. It moves back where the clock does.
   - Lookback: a run counts the source's rows of the last rollup_lookback_hours, block by block, and adds up their
     versions. A block that is not as it was known is computed anew, with those whose pairs reach into it.
   - Older rows: the server counts what is inserted, updated and deleted in a table. What the lookback cannot explain
@@ -35,7 +37,12 @@
         {% do run_query(begin_rollup()) %}
     {% endif %}
     {% set block = pairing_block_seconds() ~ " * interval '1 second'" %}
-    {#- a pair reaches into the blocks beside; whether a recorded hourly sum counts depends on its whole UTC hour -#}
+    {% set year = live_days() ~ " * interval '1 day'" %}
+    {#- whole UTC hours are summed, and decide whether a recorded hourly sum counts; what becomes of a row by itself is not -#}
+    {% set are_hours_whole = this_rollup().period != 'block' %}
+    {#- a pair reaches into the blocks beside; what is summed from the source by the reporting time zone's hours reads these
+        whole, where they begin at another minute than UTC's, and both of a name on the day clocks go back -#}
+    {% set margin = "interval '2 hours'" if this_rollup().period == 'hour' and not this_rollup().upstream else block %}
     {% set query %}
         with own as (
             select coalesce(max(watermark), '-infinity') as watermark, coalesce(max(version), 0) as version
@@ -47,37 +54,55 @@
             {{ rollup_upstream() }}
         ),
 
+        -- both ends of the live part; a rollup that is never built in full has no watermark when the state has been lost: all
+        -- blocks are changed then
+        moved as (
+            select tstzrange(
+                least(own.watermark, upstream.watermark) - {{ block }}, greatest(own.watermark, upstream.watermark)
+            ) as range
+            from own
+            cross join upstream
+            where own.watermark > '-infinity'
+        ),
+
+        changed as (
+            select tstzrange(block_start - {{ block }}, block_start + 2 * {{ block }}) as range
+            from {{ ref('int_source_changes') }}
+            where
+                source_name = '{{ this_rollup().source }}'
+                and block_start > '-infinity'
+                and version > (select version from own)
+                and version <= (select version from upstream)
+            {%- if this_rollup().stale %}
+            union all
+            {{ context[this_rollup().stale]() }}
+            {%- endif %}
+            union all
+            select range from moved
+            union all
+            select tstzrange(lower(range) + {{ year }}, upper(range) + {{ year }} + {{ block }}) from moved
+        ),
+
         ranges as (
-            select unnest(range_agg(range)) as range
-            from (
-                select tstzrange(
-                    least(block_start - {{ block }}, {{ utc_hour('block_start') }}), block_start + 2 * {{ block }}
-                ) as range
-                from {{ ref('int_source_changes') }}
-                where
-                    source_name = '{{ this_rollup().source }}'
-                    and block_start > '-infinity'
-                    and version > (select version from own)
-                    and version <= (select version from upstream)
-                {%- if this_rollup().stale %}
-                union all
-                {{ context[this_rollup().stale]() }}
+            select unnest(range_agg(
+                {%- if are_hours_whole %}
+                tstzrange(
+                    {{ utc_hour('lower(range)') }},
+                    {{ utc_hour("upper(range) - interval '1 microsecond'") }} + interval '1 hour'
+                )
+                {%- else %}
+                range
                 {%- endif %}
-                union all
-                select tstzrange(own.watermark, upstream.watermark)
-                from own
-                cross join upstream
-                -- a rollup that is never built in full has no watermark when the state has been lost: all blocks are changed then
-                where own.watermark < upstream.watermark and own.watermark > '-infinity'
-            ) as changed
+            )) as range
+            from changed
         ),
 
         bounds as (
             select
                 lower(range) as starts_at,
                 upper(range) as ends_at,
-                least(lower(range) - {{ block }}, {{ utc_hour('lower(range)') }}) as reads_from,
-                greatest(upper(range) + {{ block }}, {{ utc_hour('upper(range)') }} + interval '1 hour') as reads_until,
+                lower(range) - {{ margin }} as reads_from,
+                upper(range) + {{ margin }} as reads_until,
                 range @> {{ epoch_time() }} as has_untimed
             from ranges
         )
@@ -91,7 +116,9 @@
             (
                 select string_agg(concat_ws('/', cast(local_hour as date), extract(hour from local_hour)), ',')
                 from generate_series(
-                    {{ dbt.date_trunc('hour', local_time('starts_at')) }}, {{ local_time('ends_at') }}, interval '1 hour'
+                    {{ dbt.date_trunc('hour', local_time('starts_at')) }},
+                    {{ local_time("(ends_at - interval '1 microsecond')") }},
+                    interval '1 hour'
                 ) as local_hour
             )
         from bounds
@@ -106,6 +133,9 @@
             {% do window.hours.append(hour.split('/')) %}
         {% endfor %}
     {% endfor %}
+    {% if window.hours | length > 48 %}
+        {% do run_query('set local enable_nestloop = off') %}{# see plan_for_volume #}
+    {% endif %}
     {{ return(window) }}
 {% endmacro %}
 
@@ -148,23 +178,30 @@
 {% endmacro %}
 
 
-{# The same as a statement. It asks again and again, so that neither a deadlock nor lock_timeout ends the wait. #}
+{#
+  The same as a statement, and what the rollup is summed from stays as it is meanwhile. It asks again and again, so that
+  neither a deadlock nor lock_timeout ends the wait.
+#}
 {% macro lock_rollup() -%}
+    {%- set wanted = {model.name: 'update'} -%}
+    {%- if this_rollup().upstream %}{% do wanted.update({this_rollup().upstream: 'share'}) %}{% endif -%}
     do $lock_rollup$
     declare
         give_up_at constant timestamptz := clock_timestamp() + interval '{{ var('rollup_lock_wait_seconds') }} seconds';
     begin
+        {%- for rollup, mode in wanted.items() %}
         loop
-            perform from {{ rollup_locks() }} where rollup = '{{ model.name }}' for update skip locked;
+            perform from {{ rollup_locks() }} where rollup = '{{ rollup }}' for {{ mode }} skip locked;
             exit when found;
             if clock_timestamp() > give_up_at then
                 raise lock_not_available using message = format(
-                    'Another run has been at work on {{ model.name }} for {{ var('rollup_lock_wait_seconds') }} s: %s. Run again when'
+                    'Another run has been at work on {{ rollup }} for {{ var('rollup_lock_wait_seconds') }} s: %s. Run again when'
                     ' it has ended, or end it.', {{ rollup_lock_holders() }}
                 );
             end if;
             perform pg_sleep(0.1);
         end loop;
+        {%- endfor %}
     end
     $lock_rollup$
 {%- endmacro %}
@@ -222,20 +259,25 @@
 {%- endmacro %}
 
 
+{# SQL expression: the watermark that this run takes its rollup to, read once for a statement. #}
+{% macro run_watermark() -%}
+    (select run.watermark from ({{ rollup_upstream() }}) as run)
+{%- endmacro %}
+
+
 {# What the model's YAML says of it as a rollup: `source`, `upstream` (the rollup it is summed from) and `period`. #}
 {% macro this_rollup() %}
     {{ return(model.config.meta.get('rollup', {}) if execute else {}) }}
 {% endmacro %}
 
 
-{# The condition that a row of a rollup is computed anew by this run, and complete. `window` is from rollup_window. #}
+{# The condition that a row of a rollup is computed anew by this run. `window` is from rollup_window. #}
 {% macro in_window(window) -%}
     {%- set period = this_rollup().get('period', 'block') -%}
-    {%- set prefix = this_rollup().get('prefix', 'call') -%}
-    {{ in_periods(window, period, prefix) }}
-    and not {{ is_live_period(
-        "(select " ~ period_start('watermark', period) ~ " from (" ~ rollup_upstream() ~ ") as upstream)", period, prefix
-    ) }}
+    {{ in_periods(window, period, this_rollup().get('prefix', 'call')) }}
+    {%- if period == 'block' %}
+    and not {{ is_above(run_watermark(), 'block_start') }}
+    {%- endif %}
 {%- endmacro %}
 
 
@@ -244,8 +286,8 @@
         true
     {%- elif not window.ranges -%}
         false
-    {%- elif period == 'block' -%}
-        {{ in_ranges(window.ranges, 'block_start') }}
+    {%- elif period in ('block', 'utc_hour') -%}
+        {{ in_ranges(window.ranges, 'block_start' if period == 'block' else 'utc_hour') }}
     {%- elif period == 'hour' -%}
         ({{ prefix }}_date, {{ prefix }}_hour) in (
             {%- for date, hour in window.hours %}('{{ date }}', {{ hour }}){{ ', ' if not loop.last }}{% endfor -%}
@@ -266,34 +308,74 @@
 
 
 {#
-  The condition that a row of blocks is not in a rollup, because its block, hour or day is not complete. The first
-  part is for an index; the second reads the watermark once, in a subquery, where the first would for each row.
+  The condition that a time lies in the live part above a watermark. What lies more than a year ahead is a wrong time,
+  and in the rollup: the live part would read it with every query, for years.
 #}
-{% macro is_live(rollup, period) -%}
-    {%- set watermark = rollup_watermark(rollup) -%}
-    block_start >= {{ seconds_later(watermark, -pairing_block_seconds()) }}
-    and {{ is_live_period('(select ' ~ watermark ~ ')', period) }}
+{% macro is_above(watermark, time) -%}
+    ({{ time }} >= {{ watermark }} and {{ time }} < {{ seconds_later(watermark, live_days() * 86400) }})
+{%- endmacro %}
+
+
+{# An expression that a statement computes once, not for each row. #}
+{% macro once(expression) -%}
+    (select {{ expression }})
+{%- endmacro %}
+
+
+{% macro live_days() -%}
+    {{ return(366) }}
+{%- endmacro %}
+
+
+{# The condition that a row of blocks is not in a rollup. #}
+{% macro is_live(rollup) -%}
+    {{ is_above(rollup_watermark(rollup), 'block_start') }}
 {%- endmacro %}
 
 
 {#
-  The same by period alone. What lies more than a year ahead is a wrong time, and in the rollup: the live part would
-  read it with every query, for years.
+  The condition that a rollup's row is of an hour or day that has not ended below the watermark, so that the live part
+  may have more of it. By date and hour, as its columns are: on the day clocks go back, one name stands for two hours.
 #}
-{% macro is_live_period(watermark, period, prefix='call') -%}
-    {%- set days_ahead = 366 if period == 'block' else 368 -%}
-    (
-        {{ period_of_row(period, prefix) }} >= {{ watermark }}
-        and {{ period_of_row(period, prefix) }} < {{ seconds_later(watermark, days_ahead * 86400) }}
+{% macro is_open(rollup, period, prefix='call') -%}
+    {%- set watermark = rollup_watermark(rollup) -%}
+    {{ prefix }}_date >= {{ local_date(watermark) }}
+    {%- if period == 'hour' %}
+    and (
+        {{ prefix }}_date > {{ once(local_date(watermark)) }}
+        or {{ prefix }}_hour >= {{ once(local_hour(watermark)) }}
     )
+    {%- endif %}
 {%- endmacro %}
 
 
-{% macro period_of_row(period, prefix='call') -%}
-    {%- if period == 'block' -%}
-        block_start
+{# The condition that it is not. #}
+{% macro is_closed(rollup, period, prefix='call') -%}
+    {%- set watermark = rollup_watermark(rollup) -%}
+    {%- if period == 'hour' -%}
+    (
+        {{ prefix }}_date < {{ once(local_date(watermark)) }}
+        or (
+            {{ prefix }}_date = {{ once(local_date(watermark)) }}
+            and {{ prefix }}_hour < {{ once(local_hour(watermark)) }}
+        )
+    )
     {%- else -%}
-        {{ hour_start(prefix ~ '_date', prefix ~ '_hour' if period == 'hour' else 0) }}
+    {{ prefix }}_date < {{ once(local_date(watermark)) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The condition that a record of a log is in a part of the definition (macros/api_calls.sql). #}
+{% macro is_in_part(part, window, rollup, column='source_created_at') -%}
+    {%- if part == 'all' -%}
+        true
+    {%- else -%}
+        {%- set watermark = once(rollup_watermark(rollup)) if part == 'live' else run_watermark() -%}
+        {#- a recorded hourly sum settles with its UTC hour -#}
+        {%- set watermark = utc_hour(watermark) if column == 'source_date' else watermark -%}
+        {{ window_filter('live' if part == 'live' else window, column, rollup) }}
+        and {{ '' if part == 'live' else 'not ' }}{{ is_above(watermark, 'created_at') }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -303,19 +385,22 @@
   else what rollup_window returns. It is on the source's own column, so that an index on that is used, and may let
   through more.
 #}
-{% macro window_filter(window, column='source_created_at', rollup='int_api_usage_blocks_rollup') -%}
+{% macro window_filter(window, column='source_created_at', rollup=none) -%}
     {%- if window is none -%}
         true
     {%- elif window == 'live' -%}
-        {%- set from = seconds_later(rollup_watermark(rollup), -pairing_block_seconds()) -%}
-        {%- set until = seconds_later(rollup_watermark(rollup), 370 * 86400) -%}
+        {%- set watermark = rollup_watermark(rollup) -%}
         {%- if column == 'source_date' -%}
+            {%- set watermark = once(watermark) -%}
             (
-                {{ column }} between cast({{ utc_time(from) }} as date) and cast({{ utc_time(until) }} as date)
+                {{ column }} between cast({{ utc_time(watermark) }} as date)
+                and cast({{ utc_time(seconds_later(watermark, live_days() * 86400)) }} as date)
                 or {{ is_no_date(column) }}
             )
         {%- else -%}
-            {{ column }} >= {{ from }} and {{ column }} < {{ until }}
+            {#- the function for the planner, who calls it and so knows that the live part is short; and the value for each row
+                where no index is -#}
+            {{ is_above(watermark, column) }} and {{ column }} >= {{ once(watermark) }}
         {%- endif -%}
     {%- elif column == 'source_date' -%}
         (
@@ -340,22 +425,4 @@
 {# Then the row's time comes from another column. #}
 {% macro is_no_date(column) -%}
     {{ column }} is null or not {{ is_in_calendar(column, 'date') }}
-{%- endmacro %}
-
-
-{# The start of the block, hour or day in the reporting time zone that a time lies in. #}
-{% macro period_start(timestamp, period) %}
-    {{- return(adapter.dispatch('period_start', 'leadgen_analytics')(timestamp, period)) -}}
-{% endmacro %}
-
-
-{# On the day clocks go back, date and hour name two hours; the period starts with the first of them. #}
-{% macro postgres__period_start(timestamp, period) -%}
-    {%- if period == 'block' -%}
-        {{ timestamp }}
-    {%- else -%}
-        {%- set start = "date_trunc('" ~ period ~ "', " ~ timestamp ~ ", '" ~ var('reporting_timezone') ~ "')" -%}
-        {%- set hour_before = '(' ~ start ~ " - interval '1 hour')" -%}
-        case when {{ local_time(hour_before) }} = {{ local_time(start) }} then {{ hour_before }} else {{ start }} end
-    {%- endif -%}
 {%- endmacro %}

@@ -321,7 +321,7 @@ def test_reporter_writes_nothing(doors: Doors) -> None:
         f"set session authorization {TRANSFORMER}",
         f"grant {TRANSFORMER} to {REPORTER}",
         f"reassign owned by {TRANSFORMER} to {REPORTER}",
-        "select analytics_staging.rollup_watermark('int_api_usage_blocks_rollup')",
+        "select analytics_staging.rollup_watermark('int_api_records_hourly_rollup')",
         "select analytics_staging.try_cast('1', 'int')",
         "select * from analytics_staging.pair_in_order(null, null, null)",
         "select 'analytics_staging.stg_campaigns'::regclass",

@@ -12,6 +12,7 @@ from pathlib import Path
 import diagnosis.project
 import psycopg2
 import pytest
+from changes import CALL_ACROSS_THE_WATERMARK, at
 from conftest import (
     assert_same_marts,
     describe_failures,
@@ -371,6 +372,64 @@ def test_an_interrupted_run_leaves_the_marts_right_and_the_next_catches_up(start
     assert sum(cost for _, _, cost, _ in spend(started)) == Decimal("4.1")
 
 
+def test_a_run_that_ends_between_two_rollups_leaves_the_marts_right(started: Project) -> None:
+    """With a call across the watermark, whose first record is an open end of this run and of those before."""
+    in_order = "select rollup from analytics_staging.rollup_state order by rollup"
+    rollups = ["int_source_changes", "int_api_records_hourly_rollup", "int_api_open_ends"]
+    rollups += [name for (name,) in query(started.dsn, in_order) if name not in rollups]
+    for number, statement in enumerate(CALL_ACROSS_THE_WATERMARK):
+        execute(started.dsn, at(statement, 1, datetime.now(timezone.utc), ""))
+        if number == 0:
+            started.run()
+    expected = mart_rows(started.dsn)
+    assert query(started.dsn, "select count(*) from analytics_intermediate.int_api_open_ends") == [(CAMPAIGNS,)]
+    for count in range(1, len(rollups) + 1):
+        result = started.invoke("run", "--select", *rollups[:count])
+        assert result.success, describe_failures(result)
+        assert_same_marts(mart_rows(started.dsn), expected)
+    assert_as_after_full_refresh(started)
+
+
+AS_AN_OLDER_VERSION_LEFT_IT = """
+create table analytics_intermediate.int_api_usage_blocks_rollup as
+select utc_hour as block_start, call_date, call_hour, source_table, is_counted, campaign_id, user_id, api_service,
+    endpoint, request_count, success_count, error_count, paired_count, cost, estimated_cost, list_cost,
+    timed_response_ms,
+    timed_request_count, credits_used, last_rate_limit, last_error, last_error_status, last_successful_call,
+    last_seen_at, response_time_buckets, log_record_ids, kept_at
+from analytics_intermediate.int_api_records_hourly_rollup;
+create view analytics_intermediate.int_api_usage_blocks as
+select * from analytics_intermediate.int_api_usage_blocks_rollup;
+create view analytics_intermediate.int_api_records as select 1 as record_id;
+create view public.of_somebody_else as select * from analytics_intermediate.int_api_records;
+insert into analytics_staging.rollup_state
+select 'int_api_usage_blocks_rollup', watermark, version, 'older'
+from analytics_staging.rollup_state
+where rollup = 'int_api_records_hourly_rollup';
+delete from analytics_staging.rollup_state where rollup in ('int_api_records_hourly_rollup', 'int_api_open_ends');
+drop table analytics_intermediate.int_api_records_hourly_rollup, analytics_intermediate.int_api_open_ends cascade;
+"""
+
+
+def test_an_upgrade_keeps_what_only_the_older_version_had_and_removes_its_relations(
+    started: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = spend(started)
+    execute(started.dsn, AS_AN_OLDER_VERSION_LEFT_IT)
+    delete_campaign(started.dsn, 1)
+    started.built_with = None
+    started.run()
+    assert sum(cost for _, _, cost, _ in spend(started)) == sum(cost for _, _, cost, _ in before)
+    left = "select relname from pg_class where relname in ('int_api_usage_blocks', 'int_api_usage_blocks_rollup')"
+    assert query(started.dsn, left) == []
+    assert query(started.dsn, "select record_id from public.of_somebody_else") == [(1,)]
+    assert "int_api_records is out of date, and still read by of_somebody_else" in capfd.readouterr().out
+    execute(started.dsn, "drop view public.of_somebody_else")
+    started.run()
+    assert query(started.dsn, left.replace("int_api_usage_blocks'", "int_api_records'")) == []
+    assert_as_after_full_refresh(started)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -414,7 +473,7 @@ def test_nothing_new_is_not_looked_for_in_old_rows(started: Project) -> None:
 
 def test_a_range_is_replayed(started: Project) -> None:
     """Somebody has changed the rollup by hand."""
-    execute(started.dsn, "update analytics_intermediate.int_api_usage_hourly_rollup set total_cost = total_cost + 1")
+    execute(started.dsn, "update analytics_intermediate.int_api_usage_hourly_rollup set cost = cost + 1")
     started.run()
     assert sum(cost for _, _, cost, _ in spend(started)) != Decimal("3.1")
     started.run(replay_from="2020-01-01", replay_until="2100-01-01")
@@ -500,7 +559,7 @@ def test_hours_that_are_pruned_keep_their_sums(aged: Project, steps: list[str], 
 
 def assert_tests_pass(project: Project) -> None:
     """Those of totals, and of the keys of what pruned hours are in."""
-    models = ("int_api_usage_blocks", "int_pruned_calls", "int_pruned_blocks", "int_api_calls_kept")
+    models = ("int_api_records_hourly_rollup", "int_pruned_calls", "int_pruned_sums", "int_api_calls_kept")
     result = project.invoke("test", "--select", "path:tests/dbt", *models, keep_sums_before=KEPT_BEFORE)
     assert result.success, describe_failures(result)
 

@@ -2,7 +2,7 @@
 -- for request_count calls, and so is what is kept of calls that the application has deleted.
 with counted as (
 
-    select * from {{ ref('int_api_counted_records') }}
+    {{ api_records() }}
 
 ),
 
@@ -41,10 +41,34 @@ of_source as (
     from counted
     left join campaigns
         on counted.campaign_id = campaigns.campaign_id
+    where counted.is_counted
 
 )
 
 select * from of_source
 union all
-select {{ model.columns | join(', ') }}
+select
+    source_table,
+    record_id,
+    paired_record_id,
+    campaign_id,
+    user_id,
+    lead_id,
+    api_service,
+    endpoint,
+    error_message,
+    request_count,
+    success_count,
+    error_count,
+    cost,
+    list_cost,
+    response_time_ms,
+    http_status_code,
+    rate_limit_remaining,
+    credits_used,
+    is_cost_estimated,
+    is_campaign_deleted,
+    call_date,
+    call_hour,
+    created_at
 from {{ ref('int_api_calls_kept') }}

@@ -5,12 +5,12 @@ with kept as (
     select
         *,
         true as is_deleted_with_campaign
-    from {{ ref('int_deleted_campaign_blocks') }}
+    from {{ ref('int_deleted_campaign_sums') }}
     union all
     select
         *,
         false as is_deleted_with_campaign
-    from {{ ref('int_pruned_blocks') }}
+    from {{ ref('int_pruned_sums') }}
 
 ),
 

@@ -1,16 +1,35 @@
 -- One row per campaign, service, endpoint, date and hour with a call. avg_response_time_ms is not additive:
 -- take timed_response_ms over timed_request_count.
+{% set rollup = 'int_api_usage_hourly_rollup' -%}
 with live as (
 
-    {{ api_usage_hourly(ref('int_api_usage_blocks'), is_live('int_api_usage_hourly_rollup', 'hour')) }}
+    {{ api_records_hourly('live', rollup=rollup) }}
+
+),
+
+open_hours as (
+
+    select {{ columns_of(rollup) }}
+    from {{ ref('int_api_usage_hourly_rollup') }}
+    where {{ is_open(rollup, 'hour') }}
+    union all
+    {{ of_api_usage_hourly('live') }}
+
+),
+
+open_sums as (
+
+    {{ api_usage_hourly('open_hours') }}
 
 ),
 
 hourly as (
 
-    select * from {{ ref('int_api_usage_hourly_rollup') }}
+    select {{ columns_of(rollup) }}
+    from {{ ref('int_api_usage_hourly_rollup') }}
+    where {{ is_closed(rollup, 'hour') }}
     union all
-    select * from live
+    select * from open_sums
 
 ),
 
@@ -21,7 +40,21 @@ campaigns as (
 )
 
 select
-    hourly.*,
+    hourly.campaign_id,
+    case when hourly.first_user_id = hourly.last_user_id then hourly.first_user_id end as user_id,
+    hourly.api_service,
+    hourly.endpoint,
+    hourly.call_date,
+    hourly.call_hour,
+    hourly.request_count,
+    hourly.success_count,
+    hourly.error_count,
+    hourly.cost as total_cost,
+    hourly.estimated_cost,
+    hourly.timed_response_ms,
+    hourly.timed_request_count,
+    hourly.credits_used,
+    cast({{ newest_value('hourly.last_rate_limit') }} as integer) as rate_limit_remaining,
     hourly.campaign_id is not null and campaigns.campaign_id is null as is_campaign_deleted,
     {{ hour_start('hourly.call_date', 'hourly.call_hour') }} as hour_start
 from hourly

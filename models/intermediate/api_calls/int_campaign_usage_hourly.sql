@@ -1,9 +1,28 @@
+{% set rollup = 'int_campaign_usage_hourly_rollup' -%}
 with live as (
 
-    {{ campaign_usage_hourly(ref('int_api_usage_blocks'), is_live('int_campaign_usage_hourly_rollup', 'hour')) }}
+    {{ api_records_hourly('live', rollup=rollup) }}
+
+),
+
+open_hours as (
+
+    select {{ columns_of(rollup) }}
+    from {{ ref('int_campaign_usage_hourly_rollup') }}
+    where {{ is_open(rollup, 'hour') }}
+    union all
+    {{ of_campaign_usage_hourly('live') }}
+
+),
+
+open_sums as (
+
+    {{ campaign_usage_hourly('open_hours') }}
 
 )
 
-select * from {{ ref('int_campaign_usage_hourly_rollup') }}
+select {{ columns_of(rollup) }}
+from {{ ref('int_campaign_usage_hourly_rollup') }}
+where {{ is_closed(rollup, 'hour') }}
 union all
-select * from live
+select * from open_sums

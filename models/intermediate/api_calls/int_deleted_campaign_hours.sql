@@ -4,6 +4,6 @@ select distinct
     campaign_id,
     api_service,
     coalesce(endpoint, '') as endpoint,
-    {{ utc_hour('block_start') }} as utc_hour
-from {{ ref('int_deleted_campaign_blocks') }}
+    utc_hour
+from {{ ref('int_deleted_campaign_sums') }}
 where source_table <> 'api_cost_tracking'

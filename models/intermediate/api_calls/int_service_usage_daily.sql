@@ -1,23 +1,36 @@
-with blocks as (
+-- One row per service and date with a record of a call.
+{% set rollup = 'int_service_usage_daily_rollup' -%}
+with live as (
 
-    select *
-    from {{ ref('int_api_usage_blocks') }}
-    where {{ is_live('int_service_usage_daily_rollup', 'day') }}
-
-),
-
-response_times as (
-
-    {{ response_times_hourly() }}
+    {{ api_records_hourly('live', rollup=rollup) }}
 
 ),
 
-live as (
+open_days as (
 
-    {{ service_usage_daily() }}
+    select {{ columns_of(rollup) }}
+    from {{ ref('int_service_usage_daily_rollup') }}
+    where {{ is_open(rollup, 'day') }}
+    union all
+    {{ of_service_usage_daily('live') }}
+
+),
+
+open_sums as (
+
+    {{ service_usage_daily('open_days') }}
+
+),
+
+daily as (
+
+    select {{ columns_of(rollup) }}
+    from {{ ref('int_service_usage_daily_rollup') }}
+    where {{ is_closed(rollup, 'day') }}
+    union all
+    select * from open_sums
 
 )
 
-select * from {{ ref('int_service_usage_daily_rollup') }}
-union all
-select * from live
+select {{ model.columns | join(', ') }}
+from daily

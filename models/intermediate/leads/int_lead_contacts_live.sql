@@ -7,4 +7,4 @@ with contacts as (
 
 select *
 from contacts
-where {{ is_live('int_lead_contacts_rollup', 'block') }}
+where {{ is_live('int_lead_contacts_rollup') }}

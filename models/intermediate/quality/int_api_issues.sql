@@ -1,13 +1,7 @@
 -- Defects of the records of the API logs, and of calls that are deleted with their campaign.
-with rolled_up as (
+with live as (
 
-    select * from {{ ref('int_api_issues_rollup') }}
-
-),
-
-live as (
-
-    {{ api_issues('live') }}
+    {{ api_issues('live', rollup='int_api_issues_rollup') }}
 
 ),
 
@@ -26,11 +20,10 @@ deleted as (
 
 issues as (
 
-    select * from rolled_up
+    select {{ columns_of('int_api_issues_rollup') }}
+    from {{ ref('int_api_issues_rollup') }}
     union all
-    select *
-    from live
-    where {{ is_live('int_api_issues_rollup', 'block') }}
+    select * from live
 
 )
 

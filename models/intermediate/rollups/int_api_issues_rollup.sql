@@ -1,8 +1,9 @@
+-- depends_on: {{ ref('int_api_open_ends') }}
 -- depends_on: {{ ref('int_campaign_usage_hourly_rollup') }}
 {% set window = rollup_window() -%}
 with issues as (
 
-    {{ api_issues(window) }}
+    {{ api_issues('settled', window) }}
 
 )
 

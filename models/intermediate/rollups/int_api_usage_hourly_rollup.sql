@@ -1,1 +1,14 @@
-{{ api_usage_hourly(ref('int_api_usage_blocks_rollup'), in_window(rollup_window())) }}
+-- depends_on: {{ ref('int_api_open_ends') }}
+with records as (
+
+    {{ of_api_usage_hourly(ref('int_api_records_hourly_rollup'), in_window(rollup_window())) }}
+
+),
+
+summed as (
+
+    {{ api_usage_hourly('records') }}
+
+)
+
+select * from summed

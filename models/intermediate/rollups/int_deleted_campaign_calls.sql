@@ -8,8 +8,9 @@ with recorded as (
     {% if window is none %}
     {{ get_empty_schema_sql(model.columns) if execute else 'select 1' }}
     {% else %}
-    select * from {{ adapter.quote(this.schema) }}.{{ adapter.quote('int_api_usage_blocks_rollup') }}
-    where {{ in_periods(window, 'block') }}
+    select *
+    from {{ sums_of_last_run() }}
+    where {{ in_periods(window, 'utc_hour') }}
     {% endif %}
 
 ),
@@ -24,7 +25,7 @@ still_there as (
     select distinct
         '{{ model[4:] }}' as source_table,
         campaign_id,
-        {{ epoch_block('created_at', pairing_block_seconds()) }} as block_start
+        {{ utc_hour('created_at') }} as block_start
     from {{ ref(model) }}
     where campaign_id is not null and {{ window_filter(window, column=time) }}
     {% if not loop.last %}union all{% endif %}
@@ -44,7 +45,7 @@ left join still_there
 {%- if window %}
 left join {{ this }} as known
     on
-        recorded.block_start = known.block_start
+        recorded.block_start = {{ utc_hour('known.block_start') }}
         and recorded.campaign_id = known.campaign_id
         and recorded.source_table = known.source_table
 {%- endif %}

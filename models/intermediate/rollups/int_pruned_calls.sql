@@ -9,18 +9,19 @@ with recorded as (
 
     {#- as the last run left it; not a ref, because the rollup's next rows are made with these -#}
     {% if changed is none or var('keep_sums_before') is none %}
-    {{ get_empty_schema_sql(model.columns) if execute else 'select 1' }}
+    select
+        *,
+        block_start as utc_hour
+    from ({{ get_empty_schema_sql(model.columns) if execute else 'select 1' }}) as none_kept
     {% else %}
-    {%- set rollup = adapter.quote(this.schema) ~ '.' ~ adapter.quote('int_api_usage_blocks_rollup') %}
     select *
-    from {{ rollup }}
+    from {{ sums_of_last_run() }}
     where
         kept_at is null
-        and {{ is_kept_when_pruned('block_start') }}
-        and {{ utc_hour('block_start') }} in (
-            select {{ utc_hour('block_start') }} from {{ rollup }} where {{ in_periods(window, 'block') }}
-        )
-        and {{ utc_hour('block_start') }} <= {{ seconds_later(rollup_watermark('int_api_usage_blocks_rollup'), -3600) }}
+        and {{ in_periods(window, 'utc_hour') }}
+        and {{ is_kept_when_pruned('utc_hour') }}
+        -- open ends, if any, are in the last hour
+        and utc_hour <= {{ seconds_later(watermark_of_last_run(), -7200) }}
     {% endif %}
 
 ),
@@ -52,7 +53,7 @@ source_records as (
     select
         '{{ model[4:] }}' as source_table,
         {{ model[4:] }}_id as record_id,
-        {{ hour_of_block('created_at') }} as utc_hour
+        {{ utc_hour('created_at') }} as utc_hour
     from {{ ref(model) }}
     where {{ is_kept_when_pruned('created_at') }} and {{ window_filter(window, column=time) }}
     {% if not loop.last %}union all{% endif %}
@@ -82,13 +83,10 @@ sums as (
 
     select
         recorded.*,
-        {{ utc_hour('recorded.block_start') }} as utc_hour,
-        row_number() over (
-            partition by recorded.source_table, {{ utc_hour('recorded.block_start') }}
-        ) as row_in_hour,
+        row_number() over (partition by recorded.source_table, recorded.utc_hour) as row_in_hour,
         -- of recorded hourly sums there is at least one for each row
         sum(case when recorded.source_table = 'api_cost_tracking' then 1 else recorded.request_count end) over (
-            partition by recorded.source_table, {{ utc_hour('recorded.block_start') }}
+            partition by recorded.source_table, recorded.utc_hour
         ) as recorded_count
     from recorded
 

@@ -1,15 +1,13 @@
-{%- set window = rollup_window() -%}
-with response_times as (
+-- depends_on: {{ ref('int_api_open_ends') }}
+with records as (
 
-    select *
-    from {{ ref('int_response_times_hourly_rollup') }}
-    where {{ in_window(window) }}
+    {{ of_service_usage_hourly(ref('int_api_records_hourly_rollup'), in_window(rollup_window())) }}
 
 ),
 
 summed as (
 
-    {{ service_usage_hourly(ref('int_api_usage_blocks_rollup'), in_window(window)) }}
+    {{ service_usage_hourly('records') }}
 
 )
 

@@ -20,7 +20,7 @@ with
 
     select *
     from {{ name }}
-    where not {{ is_live_period("cast('" ~ check.watermark ~ "' as timestamptz)", 'block') }}
+    where not {{ is_above("cast('" ~ check.watermark ~ "' as timestamptz)", 'block_start') }}
 
 ),
 

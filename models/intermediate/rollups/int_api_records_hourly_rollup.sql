@@ -1,21 +1,21 @@
 -- depends_on: {{ ref('int_pruned_calls') }}
 {% set window = rollup_window() -%}
-with blocks as (
+with records as (
 
-    {{ api_usage_blocks(window) }}
+    {{ api_records_hourly('settled', window) }}
 
 )
 
 select *
-from blocks
+from records
 where {{ in_window(window) }}
 
 -- wherever the watermark is: the live part, computed from the source, has none of them
-{% for kept in [ref('int_deleted_campaign_blocks'), ref('int_pruned_blocks')] -%}
+{% for kept in [ref('int_deleted_campaign_sums'), ref('int_pruned_sums')] -%}
 union all
-select *
+select {{ model.columns | join(', ') }}
 from {{ kept }}
-where {{ in_periods(window, 'block') }}
+where {{ in_periods(window, 'utc_hour') }}
 {%- if not loop.last %}
 
 {% endif %}

@@ -1,1 +1,0 @@
-{{ api_names(ref('int_api_records_unioned')) }}
