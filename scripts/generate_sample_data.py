@@ -22,6 +22,7 @@ from datetime import datetime
 from pathlib import Path
 
 import psycopg2
+from sample_data.campaigns import FEWEST_AT_WORK
 from sample_data.load import RefusedError, generate
 from sample_data.shapes import TABLES_OF_SHAPE
 
@@ -45,6 +46,7 @@ def main() -> int:
             options.until,
             options.schema,
             progress,
+            options.at_work,
         )
         if options.truth:
             options.truth.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
@@ -97,6 +99,14 @@ def _parser() -> argparse.ArgumentParser:
         type=_timestamp,
         metavar="TIMESTAMP",
         help="end of the data; UTC unless it names a zone (default: now)",
+    )
+    parser.add_argument(
+        "--at-work",
+        type=int,
+        default=FEWEST_AT_WORK,
+        metavar="CAMPAIGNS",
+        help="campaigns at work in the last minutes before --until, at least: a large number makes a burst in an hour"
+        " that otherwise is like any business hour (default: %(default)s)",
     )
     parser.add_argument("--truth", type=_file, metavar="FILE", help="write the truth about the data to this JSON file")
     parser.add_argument("--schema", default="public", help="schema to create the tables in (default: %(default)s)")

@@ -29,6 +29,7 @@ FAILURE_RATE, OUTAGE_FAILURE_RATE = 0.015, 0.75
 TRIES = 3
 MEDIAN_RESPONSE_MS = (350, 180, 2200, 600, 900, 450, 1500)  # by call kind
 BATCH_SETUP = 15 * SECOND  # longer than a text search with all its retries
+LONGEST_LEAD = 85 * SECOND  # longer than all steps of a lead with all their retries, and than its log rows lag
 
 # (service, HTTP status or NO_STATUS, message)
 ERRORS = (
@@ -162,14 +163,14 @@ class Worked:
 
 
 def work(
-    rng: np.random.Generator, caller: Caller, campaigns: pl.DataFrame, batches: pl.DataFrame, target: int
+    rng: np.random.Generator, caller: Caller, campaigns: pl.DataFrame, batches: pl.DataFrame, until: int, target: int
 ) -> Worked:
-    """Search, enrich and validate the leads of these batches with `target` calls in all.
+    """Search, enrich and validate the leads of these batches with `target` calls in all, none of them after `until`.
 
     `batches.campaign` is a row number of `campaigns`. Not every lead is looked up in a state registry: as many are
     as the number of calls leaves room for, which is how it is met exactly.
     """
-    search, leads = _search(rng, caller, campaigns, batches, round(target / CALLS_PER_LEAD))
+    search, leads = _search(rng, caller, campaigns, batches, until, round(target / CALLS_PER_LEAD))
     parts = [search.calls]
     campaign, count = leads["campaign"].to_numpy(), len(leads)
     website, reach = leads["has_website"].to_numpy(), leads["reach"].to_numpy()
@@ -206,7 +207,12 @@ def work(
 
 
 def _search(
-    rng: np.random.Generator, caller: Caller, campaigns: pl.DataFrame, batches: pl.DataFrame, lead_count: int
+    rng: np.random.Generator,
+    caller: Caller,
+    campaigns: pl.DataFrame,
+    batches: pl.DataFrame,
+    until: int,
+    lead_count: int,
 ) -> tuple[Tried, pl.DataFrame]:
     """One text search per batch, and the leads which it finds."""
     count = len(batches)
@@ -225,6 +231,10 @@ def _search(
     before = np.cumsum(BATCH_SETUP + work_time) - (BATCH_SETUP + work_time)
     first_of_burst = np.arange(count) - batches["position"].to_numpy()
     start = batches["burst_start"].to_numpy() + before - before[first_of_burst]
+    last_of_burst = np.append(np.flatnonzero(np.diff(first_of_burst)), count - 1)
+    last_of_burst = last_of_burst[np.searchsorted(last_of_burst, np.arange(count))]
+    burst_end = (start + BATCH_SETUP + work_time + LONGEST_LEAD)[last_of_burst]
+    start -= np.maximum(burst_end - until, 0)
     search = caller.call(TEXT_SEARCH, start, batches["campaign"].to_numpy(), must_succeed=True)
 
     price = search.calls.filter("success")["cost"].to_numpy()  # one success per batch, in order of the batches

@@ -12,9 +12,15 @@ CALLS_PER_LEAD = 4.8
 LEADS_PER_BATCH = 19  # what one text search finds, on average
 BATCHES_PER_BURST = 12  # at most
 LONGEST_BATCH = 300 * SECOND  # an upper bound: gaps and retries are clipped to stay below it
+LONGEST_BURST = BATCHES_PER_BURST * LONGEST_BATCH + 3 * MINUTE
 PERIOD = 90 * DAY
 OPENING, CLOSING = 13 * HOUR, 23 * HOUR  # business hours in UTC, 09:00 to 19:00 in New York
 BUSINESS_DAY = CLOSING - OPENING
+# A burst that would go on after `until` is moved to end there. Those of the last minutes are left out for it, so that
+# the end is as busy as any other hour.
+LATEST_START = 4 * MINUTE
+RECENTLY = 10 * MINUTE
+FEWEST_AT_WORK = 2  # campaigns at the end of the data: in a small sample chance alone would give none
 
 BUSINESS_TYPES = (
     "plumber",
@@ -87,24 +93,30 @@ class Plan:
     user_ids: pl.Series
 
 
-def plan_campaigns(rng: np.random.Generator, size: Size, until: int) -> Plan:
+def plan_campaigns(rng: np.random.Generator, size: Size, until: int, at_work: int = FEWEST_AT_WORK) -> Plan:
     """Plan every campaign so that it lies within business hours of the period that ends at `until`.
 
-    The few that are still running then are at work at that hour, whatever day it is.
+    The hour before `until` is one of them, whatever day it is. At least `at_work` campaigns are at work in its last
+    minutes: more than chance would give make a burst of activity.
     """
     count = size.campaigns + size.deleted_campaigns
     deleted = np.zeros(count, dtype=bool)
     deleted[rng.choice(count // 2, size.deleted_campaigns, replace=False)] = True
     batch_campaign = _batches_per_campaign(rng, size.batches, deleted)
     batches, bursts = _bursts(rng, batch_campaign)
-    bursts = _schedule(rng, bursts, count, until)
-    batches = batches.with_columns(burst_start=bursts["start"].gather(batches["burst"]))
+    bursts = _schedule(rng, bursts, count, until, at_work)
+    of_batch = bursts[batches["burst"]]
+    batches = batches.with_columns(burst_start=of_batch["start"]).filter(of_batch["is_kept"])
+    last_of_campaign = np.append(np.diff(batches["campaign"].to_numpy()) > 0, True)
+    batches = batches.with_columns(is_last=last_of_campaign)
+    bursts = bursts.filter("is_kept")
 
     spans = bursts.group_by("campaign").agg(pl.col("start").min(), pl.col("end").max()).sort("campaign")
     user_ids = uuids(rng, size.users)
     # The first users run more campaigns than the last; one more user, beyond these, has settings and no campaign.
     user = np.minimum(rng.geometric(2 / size.users, count) - 1, size.users - 2)
-    started = spans["start"].to_numpy() - rng.integers(2 * MINUTE, 30 * MINUTE, count)
+    # A burst that is moved to end at `until` still begins after its campaign.
+    started = np.minimum(spans["start"], until - LONGEST_BURST) - rng.integers(2 * MINUTE, 30 * MINUTE, count)
     campaigns = pl.DataFrame(
         {
             "id": uuids(rng, count),
@@ -116,7 +128,7 @@ def plan_campaigns(rng: np.random.Generator, size: Size, until: int) -> Plan:
             "status": _statuses(rng, spans["end"].to_numpy(), until),
             "is_deleted": deleted,
             "started": started,
-            "ended": spans["end"],
+            "ended": spans["end"].clip(upper_bound=until),
         }
     )
     return Plan(until, campaigns, batches, user_ids)
@@ -132,20 +144,19 @@ def _batches_per_campaign(rng: np.random.Generator, batches: int, deleted: np.nd
 def _bursts(rng: np.random.Generator, campaign: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Cut each campaign's batches into bursts. Returns the batches and the bursts (campaign, batches)."""
     first = np.diff(campaign, prepend=-1) > 0
-    last = np.append(first[1:], True)
     starts = first | (rng.random(len(campaign)) < 0.25)
     # A burst that grows too long is cut: every 12th batch since the last cut starts a new one.
     since = np.arange(len(campaign)) - np.maximum.accumulate(np.where(starts, np.arange(len(campaign)), 0))
     starts |= since % BATCHES_PER_BURST == 0
     burst = np.cumsum(starts) - 1
     position = np.arange(len(campaign)) - np.flatnonzero(starts)[burst]
-    batches = pl.DataFrame({"campaign": campaign, "burst": burst, "position": position, "is_last": last})
+    batches = pl.DataFrame({"campaign": campaign, "burst": burst, "position": position})
     bursts = pl.DataFrame({"campaign": campaign[starts], "batches": np.bincount(burst)})
     return batches, bursts
 
 
-def _schedule(rng: np.random.Generator, bursts: pl.DataFrame, count: int, until: int) -> pl.DataFrame:
-    """Add start and end (upper bound) of each burst.
+def _schedule(rng: np.random.Generator, bursts: pl.DataFrame, count: int, until: int, at_work: int) -> pl.DataFrame:
+    """Add start and end (upper bound) of each burst, and is_kept: what a campaign would do after `until` is not.
 
     Bursts are first laid on an axis of business time only, then moved to real days.
     """
@@ -153,42 +164,39 @@ def _schedule(rng: np.random.Generator, bursts: pl.DataFrame, count: int, until:
     campaign = bursts["campaign"].to_numpy()
     step = length + (rng.exponential(2.5 * HOUR, len(campaign)) + 0.5 * HOUR).astype(np.int64)
     total = np.cumsum(step) - step
-    first = np.flatnonzero(np.diff(campaign, prepend=-1))
-    offset = total - total[first][campaign]
-    needed = np.zeros(count, dtype=np.int64)
-    np.maximum.at(needed, campaign, offset + length)
+    is_first = np.diff(campaign, prepend=-1) > 0
+    offset = total - total[is_first][campaign]
 
-    days = _business_days(until)
-    elapsed_today = int(np.clip(until - days[-1] - OPENING, 0, BUSINESS_DAY))
-    axis = (len(days) - 1) * BUSINESS_DAY + elapsed_today
-    # Sorted, so that campaigns come in order of time; the last few are still running at the end of the period.
-    share = np.sort(rng.random(count))
-    share[-_running(count) :] = 1
-    campaign_start = (share * np.maximum(axis - needed, 0)).astype(np.int64)
-    business_time = np.minimum(campaign_start[campaign] + offset, axis - 1)
-    start = days[business_time // BUSINESS_DAY] + OPENING + business_time % BUSINESS_DAY
+    opening, closing = _business_hours(until)
+    passed = np.cumsum(closing - opening)  # business time at each closing
+    latest = passed[-1] - LATEST_START
+    # Sorted, so that campaigns come in order of time.
+    campaign_start = (np.sort(rng.random(count)) * latest).astype(np.int64)
+    business_time = campaign_start[campaign] + offset
+    is_kept = business_time <= latest
+    day = np.searchsorted(passed, business_time.clip(max=latest), side="right")
+    start = closing[day] - (passed[day] - business_time.clip(max=latest))
 
-    is_last = np.append(np.diff(campaign) > 0, True)
-    latest = until - MINUTE - length
-    runs_now = is_last & (campaign >= count - _running(count))
-    start = np.where(runs_now, np.maximum(start, latest), start)
-    # The last burst of a business day may not have ended yet: its campaign then started that much earlier.
-    late = np.zeros(count, dtype=np.int64)
-    np.maximum.at(late, campaign, start - latest)
-    start = start - late[campaign]
-    return bursts.with_columns(start=pl.Series(start), end=pl.Series(start + length))
+    is_last = is_kept & np.append(is_first[1:] | ~is_kept[1:], True)
+    recent = np.unique(campaign[is_kept & (start >= until - RECENTLY)])
+    others = np.setdiff1d(np.arange(count), recent)
+    called = others[len(others) - min(max(at_work - len(recent), 0), len(others)) :]
+    start = np.where(is_last & np.isin(campaign, called), until - LATEST_START, start)
+    return bursts.with_columns(start=pl.Series(start), end=pl.Series(start + length), is_kept=pl.Series(is_kept))
 
 
-def _running(count: int) -> int:
-    return max(2, count // 20)
-
-
-def _business_days(until: int) -> np.ndarray:
-    """Midnights (UTC) of the period's weekdays on which business has begun by `until`."""
+def _business_hours(until: int) -> tuple[np.ndarray, np.ndarray]:
+    """Openings and closings (UTC) on the period's weekdays up to `until`; the last hour before it is business too."""
     days = np.arange((until - PERIOD) // DAY, until // DAY + 1)
     weekday = (days + 3) % 7  # 1970-01-01 was a Thursday; Monday is 0
-    days = days[weekday < 5] * DAY
-    return days[days + OPENING < until]
+    opening = days[weekday < 5] * DAY + OPENING
+    opening = opening[opening < until]
+    closing = np.minimum(opening + BUSINESS_DAY, until)
+    last = until - HOUR
+    if closing[-1] < last:
+        return np.append(opening, last), np.append(closing, until)
+    opening[-1], closing[-1] = min(opening[-1], last), until
+    return opening, closing
 
 
 def _statuses(rng: np.random.Generator, ended: np.ndarray, until: int) -> pl.Series:

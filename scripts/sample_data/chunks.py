@@ -73,7 +73,7 @@ def make_chunk(seed: int, shape: Shape, outages: Outages, until: int, part: Cut)
     """Make all rows of a chunk, from random numbers of its own: chunks do not depend on each other."""
     rng = np.random.default_rng([seed, 1, part.number])
     campaigns = part.campaigns
-    worked = work(rng, Caller(rng, outages, Prices()), campaigns, part.batches, part.api_calls)
+    worked = work(rng, Caller(rng, outages, Prices()), campaigns, part.batches, until, part.api_calls)
     # A chunk has more serial numbers than leads, so that no two leads of the load share one.
     leads = assess(rng, shape, worked.leads, campaigns, part.number * CALLS_PER_CHUNK, until)
     who = identities(rng, leads, campaigns)
@@ -100,7 +100,7 @@ def make_chunk(seed: int, shape: Shape, outages: Outages, until: int, part: Cut)
         "export_history": exports.history,
         "dashboard_exports": exports.dashboard,
         "campaign_analytics": analytics_rows(rng, shape, campaigns, 1 + part.first_campaign * _METRICS_PER_CAMPAIGN),
-        "lead_emails": email_rows(rng, kept_leads, kept_who, part.planted, truth.defects),
+        "lead_emails": email_rows(rng, kept_leads, kept_who, until, part.planted, truth.defects),
         "lead_social_profiles": profile_rows(rng, kept_leads, kept_who, part.planted, truth.defects),
         "lead_qualification_metrics": qualification_rows(rng, campaigns, leads, until),
     }

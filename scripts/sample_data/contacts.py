@@ -14,7 +14,7 @@ _PLATFORMS = ("linkedin", "facebook", "instagram", "twitter", "youtube", "tiktok
 
 
 def email_rows(
-    rng: np.random.Generator, leads: pl.DataFrame, who: pl.DataFrame, planted: int, defects: Defects
+    rng: np.random.Generator, leads: pl.DataFrame, who: pl.DataFrame, until: int, planted: int, defects: Defects
 ) -> pl.DataFrame:
     """One to three addresses for each lead that has any.
 
@@ -37,7 +37,7 @@ def email_rows(
             "verification_status": take(_VERDICTS, verdict),
             "verification_score": whole(rng.integers(low, high), pending),
             "discovery_cost": usd(np.where(rank == 0, 980, 0)),
-            "verified_at": times(found + 3 * MINUTE, pending),
+            "verified_at": times(np.minimum(found + 3 * MINUTE, until), pending),
             "created_at": times(found + MINUTE),
         }
     )

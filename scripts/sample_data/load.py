@@ -14,7 +14,7 @@ from psycopg2 import sql
 
 from .api_calls import plan_outages
 from .campaign_rows import bare_campaign_rows, choose_defects
-from .campaigns import Size, plan_campaigns
+from .campaigns import FEWEST_AT_WORK, Size, plan_campaigns
 from .chunks import Chunk, cut, make_chunk
 from .odd_calls import odd_call_count, odd_calls
 from .settings_and_pings import ping_rows, settings_rows
@@ -39,21 +39,22 @@ def generate(
     until: datetime | None = None,
     schema: str = "public",
     progress: Callable[[str], None] = lambda line: None,
+    at_work: int = FEWEST_AT_WORK,
 ) -> dict:
     """Create the source schema in this shape, fill it, and return the truth about it.
 
     `dsn` is a libpq connection string or URL ("" takes the PG* variables), `api_calls` the number of true calls,
-    `until` the end of the 90 days of data (now; a time without a zone is UTC). The same arguments give the same
-    rows. `progress` gets a line at each step. Raises RefusedError, ValueError (seeds that lack a price) or
-    psycopg2.Error; nothing is loaded then.
+    `until` the end of the 90 days of data (now; a time without a zone is UTC), `at_work` how many campaigns are at
+    work then, at least. The same arguments give the same rows. `progress` gets a line at each step. Raises
+    RefusedError, ValueError (seeds that lack a price) or psycopg2.Error; nothing is loaded then.
     """
     end = until or datetime.now(timezone.utc)
     end = end if end.tzinfo else end.replace(tzinfo=timezone.utc)
     chosen = shape_named(shape)
-    _check_arguments(api_calls, seed, end)
+    _check_arguments(api_calls, seed, at_work, end)
     with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
         _create_tables(cursor, chosen, schema)
-        truth = _fill(cursor, chosen, api_calls, seed, int(end.timestamp()) * SECOND, progress)
+        truth = _fill(cursor, chosen, api_calls, seed, int(end.timestamp()) * SECOND, at_work, progress)
         progress("constraints, indexes and statistics")
         for statements in chosen.constraint_ddl():
             cursor.execute(statements)
@@ -62,11 +63,12 @@ def generate(
     return {"shape": chosen.name, "seed": seed, "until": end.isoformat(), **truth.as_json()}
 
 
-def _check_arguments(api_calls: int, seed: int, until: datetime) -> None:
+def _check_arguments(api_calls: int, seed: int, at_work: int, until: datetime) -> None:
     if api_calls < FEWEST_API_CALLS:
         raise RefusedError(f"{api_calls} API calls cannot hold every defect: ask for at least {FEWEST_API_CALLS}")
-    if seed < 0:
-        raise RefusedError(f"seed {seed} is negative: give 0 or more")
+    for name, number in (("seed", seed), ("number of campaigns at work", at_work)):
+        if number < 0:
+            raise RefusedError(f"{name} {number} is negative: give 0 or more")
     if until > datetime.now(timezone.utc) + timedelta(minutes=1):
         # Its records would be defects (future timestamps) which the truth does not list.
         raise RefusedError(f"the data cannot end in the future ({until.isoformat()}): give an earlier time")
@@ -91,11 +93,13 @@ def _create_tables(cursor, shape: Shape, schema: str) -> None:
         cursor.execute(statements)
 
 
-def _fill(cursor, shape: Shape, api_calls: int, seed: int, until: int, progress: Callable[[str], None]) -> Truth:
+def _fill(
+    cursor, shape: Shape, api_calls: int, seed: int, until: int, at_work: int, progress: Callable[[str], None]
+) -> Truth:
     """Generate and copy all rows."""
     rng = np.random.default_rng([seed, 0])
     size = Size(api_calls)
-    plan = plan_campaigns(rng, size, until)
+    plan = plan_campaigns(rng, size, until, at_work)
     defect = choose_defects(rng, shape, plan.campaigns["is_deleted"].to_numpy())
     plan = replace(plan, campaigns=plan.campaigns.with_columns(defect=defect))
     outages = plan_outages(rng, plan)

@@ -20,7 +20,7 @@ from sample_data.load import RefusedError, generate
 from sample_data.reference import Prices, endpoint_spellings, service_spellings, squeeze
 from sample_data.shapes import TABLES_OF_SHAPE, shape_named
 from sample_data.truth import Truth
-from sample_data.values import SECOND
+from sample_data.values import HOUR, MINUTE, SECOND
 
 SHAPES = tuple(TABLES_OF_SHAPE)
 API_CALLS = 2_000
@@ -243,7 +243,7 @@ def sample(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], tuple[dict[s
 
     def made(until: datetime) -> tuple[dict[str, list[pl.DataFrame]], Truth]:
         tables.clear()
-        truth = load._fill(None, shape_named("hybrid"), 1000, 1, int(until.timestamp()) * SECOND, lambda line: None)
+        truth = load._fill(None, shape_named("hybrid"), 1000, 1, int(until.timestamp()) * SECOND, 2, lambda line: None)
         return tables, truth
 
     return made
@@ -257,6 +257,7 @@ ENDS = [
 ]
 AHEAD = ("expires_at", "rate_limit_reset")  # times that are meant to come
 EXPORTS_APART = timedelta(minutes=10)
+RECENT = timedelta(minutes=30)
 
 
 def test_whenever_the_data_ends_it_is_of_the_same_kind(sample) -> None:
@@ -272,14 +273,53 @@ def test_whenever_the_data_ends_it_is_of_the_same_kind(sample) -> None:
         for table, frames in tables.items():
             for frame in frames:
                 times = frame.select(pl.selectors.datetime() - pl.selectors.by_name(*AHEAD, require_all=False))
-                late = times.filter(pl.any_horizontal(pl.all() > until.replace(tzinfo=None)))
-                planned = late.filter(pl.any_horizontal(pl.all() > until.replace(tzinfo=None) + timedelta(days=3_000)))
+                late = times.filter(pl.any_horizontal(pl.all() > _naive(until)))
+                planned = late.filter(pl.any_horizontal(pl.all() > _naive(until) + timedelta(days=3_000)))
                 assert len(late) == len(planned), (until, table)
         campaigns = tables["campaigns"][0]
-        at_work = campaigns.filter(pl.col("status") == "active").select("id")
-        assert len(at_work.join(tables["businesses"][0], left_on="id", right_on="campaign_id")), until
+        leads = campaigns.join(tables["businesses"][0], left_on="id", right_on="campaign_id")
+        assert leads.filter(pl.col("created_at_right") < pl.col("created_at")).is_empty(), until
+        at_work = leads.filter(pl.col("status") == "active", pl.col("created_at_right") > _naive(until) - RECENT)
+        assert at_work["id"].n_unique() >= 2, until
         exports = tables["export_history"][0].sort("created_at")
         assert exports.select(pl.col("created_at").diff().over("campaign_id").min()).item() >= EXPORTS_APART, until
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=None)
+
+
+def test_the_last_hour_is_like_any_business_hour() -> None:
+    """Whatever day it is; and where it is asked for, there is a burst in its last minutes."""
+    usual, last_hour, last_minutes = [], [], []
+    for seed, until in enumerate((UNTIL, SUNDAY_NIGHT, UNTIL.replace(hour=23, minute=20))):
+        ago = _calls_before(until, seed, api_calls=3_000_000, at_work=0)
+        usual.append(_in_a_worked_hour(ago))
+        last_hour.append((ago < HOUR).sum())
+        last_minutes.append((ago < 10 * MINUTE).sum())
+    assert 0.6 < np.mean(last_hour) / np.mean(usual) < 1.6
+    assert 0.5 < np.mean(last_minutes) * 6 / np.mean(usual) < 2
+
+    with_burst = _calls_before(UNTIL, seed=0, api_calls=200_000, at_work=100)
+    assert (with_burst < 10 * MINUTE).sum() * 6 > 20 * _in_a_worked_hour(with_burst)
+
+
+def _calls_before(until: datetime, seed: int, api_calls: int, at_work: int) -> np.ndarray:
+    """How long before the end of a sample each call was."""
+    rng, end = np.random.default_rng(seed), int(until.timestamp()) * SECOND
+    plan = plan_campaigns(rng, Size(api_calls), end, at_work)
+    caller = Caller(rng, plan_outages(rng, plan), Prices())
+    worked = work(rng, caller, plan.campaigns, plan.batches, end, api_calls)
+    ago = end - worked.calls["at"].to_numpy()
+    assert ago.min() >= 0
+    assert (worked.calls["at"] > plan.campaigns["started"].gather(worked.calls["campaign"])).all()
+    return ago
+
+
+def _in_a_worked_hour(ago: np.ndarray) -> float:
+    """The calls in an hour that has any, on average over the weeks between the first and the last."""
+    hours = np.bincount(ago // HOUR)[24 * 7 : 24 * 77]
+    return hours[hours > 0].mean()
 
 
 def test_odd_calls_are_alone_whenever_the_data_ends(sample) -> None:
@@ -302,7 +342,7 @@ def test_leads_cost_what_their_calls_cost() -> None:
     rng = np.random.default_rng(1)
     plan = plan_campaigns(rng, Size(20_000), int(UNTIL.timestamp()) * 1_000_000)
     caller = Caller(rng, plan_outages(rng, plan), Prices())
-    worked = work(rng, caller, plan.campaigns, plan.batches, 20_000)
+    worked = work(rng, caller, plan.campaigns, plan.batches, plan.until, 20_000)
     parts = worked.leads.select("discovery_cost", "enrichment_cost", "validation_cost")
     assert len(worked.calls) == 20_000
     assert parts.sum_horizontal().sum() == worked.calls["cost"].sum() > 0
@@ -318,6 +358,7 @@ def test_every_service_and_endpoint_has_spellings_that_the_seeds_know() -> None:
     ("arguments", "message"),
     [
         (["--api-calls", "5"], "ask for at least 1000"),
+        (["--at-work", "-1"], "at work -1 is negative"),
         (["--until", "2999-01-01"], "cannot end in the future"),
         (["--until", "2020-01-01T00:00:00Z"], "seeds/api_prices.csv has no price"),
     ],
