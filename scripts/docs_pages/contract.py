@@ -17,7 +17,14 @@ def marts_of(manifest: dict) -> list[dict]:
 
 
 def contract_body(manifest: dict) -> str:
+    """All views in the schema of the marts, those that tell of the marts last."""
     marts = marts_of(manifest)
+    schema = marts[0]["schema"]
+    marts += [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] == schema and node["fqn"][1] != "marts"
+    ]
     links = ", ".join(f'<a href="#{text(mart["name"])}">{text(mart["name"])}</a>' for mart in marts)
     parts = [f"<p>Names, types and order of columns are public: a later column goes at the end. {links}.</p>"]
     for mart in marts:

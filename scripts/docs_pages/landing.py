@@ -11,7 +11,7 @@ ABOUT = {
     "questions.html": "The 15 questions that people ask most, with their answers now and the queries.",
     "dbt-docs.html": "Models, columns and tests, and the graph of what is made from what (round button, lower right).",
     "columns.html": "Each column of a mart, back to the columns of the application that it comes from.",
-    "contract.html": "The columns of the twelve marts: type, unit, and what NULL means.",
+    "contract.html": "The columns of the twelve marts, and of how fresh they are: type, unit, and what NULL means.",
     "decisions.html": "What qualified, ROI or one call mean here, and why.",
 }
 

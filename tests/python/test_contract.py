@@ -78,6 +78,9 @@ CONTRACT = {
     "data_quality_issues": """
         issue_id text, issue_type text, severity text, source_table text, record_id text, campaign_id uuid,
         details text, detected_for timestamptz""",
+    "mart_freshness": """
+        mart_name text, calls_watermark timestamptz, leads_watermark timestamptz, last_run_started_at timestamptz,
+        last_run_finished_at timestamptz, last_run_status text""",
 }
 SECRET_COLUMNS = ("api_keys", "download_url", "request_params", "request_data", "response_data", "scraped_data")
 OUTPUT_SCHEMAS = ("analytics", "analytics_staging", "analytics_intermediate", "analytics_metrics", "analytics_audit")
@@ -110,6 +113,45 @@ def test_analytics_holds_the_marts_as_views_and_nothing_else(shape_database: Sha
         shape_database.dsn, "select relname, relkind::text from pg_class where relnamespace = 'analytics'::regnamespace"
     )
     assert dict(relations) == dict.fromkeys(CONTRACT, "v")
+
+
+def test_freshness_is_that_of_the_tables_that_a_mart_reads(shape_database: ShapeDatabase) -> None:
+    """By what the database knows of views on views, down to the first table on each way, whatever dbt knows."""
+    found = query(
+        shape_database.dsn, "select mart_name, calls_watermark, leads_watermark from analytics.mart_freshness"
+    )
+    expected = query(
+        shape_database.dsn,
+        """
+        with recursive reads (mart, relation) as (
+            select cast(relname as text), oid
+            from pg_class
+            where relnamespace = 'analytics'::regnamespace and relname <> 'mart_freshness'
+            union
+            select reads.mart, refobjid
+            from reads
+            join pg_rewrite on ev_class = relation
+            join pg_depend on objid = pg_rewrite.oid and classid = 'pg_rewrite'::regclass
+                and refclassid = 'pg_class'::regclass
+        ),
+
+        stored as (
+            select distinct mart, watermark, rollup ~ 'lead' as is_of_leads
+            from reads
+            join pg_class on relation = pg_class.oid
+            join analytics_staging.rollup_state on rollup = relname
+        )
+
+        select
+            mart, min(watermark) filter (where not is_of_leads), min(watermark) filter (where is_of_leads)
+        from reads
+        left join stored using (mart)
+        group by mart
+        """,
+    )
+    assert sorted(found) == sorted(expected)
+    # Both kinds of NULL are among them, and both kinds of watermark.
+    assert {(calls is None, leads is None) for _, calls, leads in found} > {(True, True), (False, True)}
 
 
 def test_no_secret_leaves_the_source(shape_database: ShapeDatabase) -> None:

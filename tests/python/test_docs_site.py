@@ -92,7 +92,7 @@ def test_a_full_disk_leaves_pages_as_they_were(site: Path, tmp_path: Path) -> No
 
 def test_contract_is_the_database_s(site: Path, shape_database: ShapeDatabase) -> None:
     text = (site / "contract.html").read_text(encoding="utf-8")
-    for mart in MARTS:
+    for mart in (*MARTS, "mart_freshness"):
         columns = query(
             shape_database.dsn,
             f"""

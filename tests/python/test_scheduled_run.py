@@ -27,6 +27,7 @@ import scheduled_run
 import yaml
 from clones import PATIENCE_SECONDS, SMALLEST_SOURCE, Clone, clone_into, url_of
 from conftest import (
+    MARTS,
     REPOSITORY,
     describe_failures,
     drop_database,
@@ -311,6 +312,10 @@ def test_without_any_scheduled_run_the_views_are_empty(views: str):
         assert query(views, f"select count(*) from analytics_audit.{view}") == [(0,)]
     health = query(views, "select state, minutes_since_success from analytics_audit.run_health")
     assert health == [("no run yet", None)]
+    freshness = query(
+        views, "select last_run_started_at, last_run_finished_at, last_run_status from analytics.mart_freshness"
+    )
+    assert freshness == [(None, None, None)] * len(MARTS)
 
 
 def test_a_missing_source_is_recorded(whole_clone: Clone, empty_database: str):
@@ -349,6 +354,16 @@ def test_views_tell_failing_tests_and_rows_in_error(views: str):
     assert rows == [(runs[1], 3), (runs[2], 5)]
     health = query(views, "select state, failed_runs from analytics_audit.run_health")
     assert health == [("failing", 2)]
+    freshness = query(
+        views,
+        """
+        select mart_name, last_run_status, last_run_started_at, last_run_finished_at
+        from analytics.mart_freshness order by 1
+        """,
+    )
+    entries = "select max(recorded_at) from analytics_audit.run_log where entry = '{}'"
+    (started,), (ended,) = query(views, entries.format("start"))[0], query(views, entries.format("end"))[0]
+    assert freshness == [(mart, "failed", started, ended) for mart in MARTS]
 
 
 # One run at a time
