@@ -1,4 +1,4 @@
-"""What README shows and promises is true: its queries, its variables, its list of defects."""
+"""What README and its sisters show is true: its queries, its variables, its list of defects, the list of decisions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import psycopg2
 import pytest
 import yaml
 from conftest import REPOSITORY, ShapeDatabase
+from docs_pages.markdown import anchor_of
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 MARTS = {path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql")}
@@ -52,6 +53,17 @@ def test_defects_are_those_of_the_models() -> None:
     ]
     built = {name for path in sources for name in re.findall(r"issue\(\s*'(\w+)'", path.read_text(encoding="utf-8"))}
     assert documented == built
+
+
+def test_decisions_open_with_the_list_of_their_titles() -> None:
+    opening, *decisions = re.split(
+        r"^## ", (REPOSITORY / "DECISIONS.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    titles = [decision.partition("\n")[0] for decision in decisions]
+    assert len(set(map(anchor_of, titles))) == len(titles)
+    assert re.findall(r"^- \[(.+)\]\(#(.+)\)$", opening, flags=re.MULTILINE) == [
+        (title, anchor_of(title)) for title in titles
+    ]
 
 
 def test_folders_and_files_exist() -> None:
