@@ -67,7 +67,10 @@
 {%- endmacro %}
 
 
-{# As text, because some types, such as json, have no equality. #}
+{#
+  As text, because some types, such as json, have no equality. One list for each column, not one select for each row, of
+  which the server could not plan thousands.
+#}
 {% macro holds_rows(relation, columns, agate_table) %}
     {% set query %}
         with recorded as (
@@ -77,15 +80,15 @@
         ),
 
         expected as (
-            {%- for row in agate_table.rows %}
             select
                 {%- for column in columns %}
-                cast(cast({{ get_binding_char() }} as {{ column.type }}) as text){{ ',' if not loop.last }}
+                cast(cast(value_{{ loop.index }} as {{ column.type }}) as text){{ ',' if not loop.last }}
                 {%- endfor %}
-            {{ 'union all' if not loop.last }}
-            {%- else %}
-            select * from recorded where false
-            {%- endfor %}
+            from unnest(
+                {%- for column in columns %}
+                cast({{ get_binding_char() }} as text[]){{ ',' if not loop.last }}
+                {%- endfor %}
+            ) as file ({% for column in columns %}value_{{ loop.index }}{{ ', ' if not loop.last }}{% endfor %})
         )
 
         select not exists (
@@ -93,8 +96,8 @@
         )
     {% endset %}
     {% set bindings = [] %}
-    {% for row in agate_table.rows %}
-        {% do bindings.extend(row) %}
+    {% for column in agate_table.columns %}
+        {% do bindings.append(column.values() | list) %}
     {% endfor %}
     {% set cursor = adapter.add_query(query, bindings=bindings, abridge_sql_log=True)[1] %}
     {{ return(cursor.fetchone()[0]) }}

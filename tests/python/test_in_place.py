@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,12 @@ IN_A_HURRY = """
 do $$ begin
     execute format('alter database %I set lock_timeout = %L', current_database(), '10ms');
     execute format('alter database %I set statement_timeout = %L', current_database(), '2s');
+end $$
+"""
+# A quarter of what servers allow: where the number of rows decides how deep a statement is, this shows with fewer.
+SHALLOW = """
+do $$ begin
+    execute format('alter database %I set max_stack_depth = %L', current_database(), '500kB');
 end $$
 """
 # What a reader may wait for a lock, which is less than the builds below take: nothing is said of a busy machine's time.
@@ -327,6 +335,12 @@ def test_a_changed_type_takes_no_view_away(project: Project) -> None:
 # Seeds
 
 
+def write_csv(project: Project, rows: Iterable[Iterable]) -> None:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    project.write("seeds/mart.csv", file.getvalue())
+
+
 def test_seed(project: Project) -> None:
     file = "a,b,c\n1,x,2025-01-01\n2,,\n"
     project.write("seeds/mart.csv", file)
@@ -353,6 +367,43 @@ def test_seed(project: Project) -> None:
     project.write("seeds/mart.yml", "seeds: [{name: mart, config: {column_types: {a: text, d: integer}}}]")
     assert project.build() == "INSERT 0"
     assert project.build() == "KEEP 0"
+
+
+def test_a_seed_of_many_rows(project: Project) -> None:
+    rows = [["alias", "position", "kind"], *([f"a{number}", number, number % 7 or ""] for number in range(8_000))]
+    execute(project.dsn, SHALLOW)
+    write_csv(project, rows)
+    assert project.build() == "INSERT 8000"
+    assert project.build() == "KEEP 8000"
+    write_csv(project, [*rows[:-1], ["a7999", 7999, "another"]])
+    assert project.build() == "INSERT 8000"
+
+
+SEED_TYPES = """
+seeds:
+  - name: mart
+    config: {column_types: {document: jsonb, list: "text[]", short: varchar(3), exact: "numeric(10, 2)", nothing: bigint}}
+"""
+ODD_ROW = {
+    "document": '{"a": "b, c"}',
+    "list": '{x,"y z"}',
+    "short": "abc",
+    "exact": "1.5",
+    "nothing": "",
+    "yes": "true",
+    "day": "2025-01-01",
+    "moment": "2025-01-01T10:00:00",
+    "number": "1.50",
+    "words": "it's 5 % of \\ {}",
+}
+
+
+def test_a_seed_of_any_type_is_left_alone(project: Project) -> None:
+    write_csv(project, [ODD_ROW.keys(), ODD_ROW.values(), [""] * len(ODD_ROW)])
+    project.write("seeds/mart.yml", SEED_TYPES)
+    assert project.build() == "INSERT 2"
+    assert project.rows("select words, list[2] from analytics.mart where yes") == [(ODD_ROW["words"], "y z")]
+    assert project.build() == "KEEP 2"
 
 
 # Whatever it is
