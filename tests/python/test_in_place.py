@@ -284,6 +284,17 @@ def test_contract_is_enforced(project: Project, materialized: str) -> None:
     assert project.identity()[0] == before
 
 
+@pytest.mark.parametrize("materialized", ["view", "table", "incremental"])
+def test_a_contract_with_a_bare_numeric_is_warned_of(
+    project: Project, materialized: str, capfd: pytest.CaptureFixture
+) -> None:
+    model = config("select 1 as a, 1.5 as b", materialized=materialized, on_schema_change="fail")
+    project.write("models/mart.yml", CONTRACT.replace("TYPE", "numeric"))
+    for _ in range(2):
+        project.build(model)
+        assert "numeric type and unspecified precision/scale" in capfd.readouterr().out
+
+
 # Incremental
 
 STRATEGY = """
