@@ -12,8 +12,12 @@
 {% endmaterialization %}
 
 
-{# dbt's own strategies keep the table; only the first build and --full-refresh do not. #}
+{#
+  dbt's own strategies keep the table; only the first build and --full-refresh do not. A strategy that there is not is
+  refused by these as well.
+#}
 {% materialization incremental, adapter='postgres', supported_languages=['sql'] %}
+    {% do adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy') or 'default') %}
     {% set existing_relation = load_cached_relation(this) %}
     {% if existing_relation is none or not existing_relation.is_table or should_full_refresh() %}
         {{ return(build_table_in_place()) }}

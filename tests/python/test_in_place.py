@@ -327,6 +327,13 @@ def test_incremental_goes_on_with_a_strategy_of_its_own(project: Project) -> Non
     assert all(transaction == row_from for transaction, row_from in hooks)
 
 
+@pytest.mark.parametrize("strategy", ["newest", "insert_overwrite"])
+def test_an_unknown_strategy_is_refused_before_anything_is_built(project: Project, strategy: str) -> None:
+    result = project.invoke(config(MART, materialized="incremental", incremental_strategy=strategy))
+    assert "incremental strategy" in describe_failures(result)
+    assert project.relations() == []
+
+
 def test_a_changed_type_takes_no_view_away(project: Project) -> None:
     model = config("select cast('x' as TYPE) as a", materialized="incremental", on_schema_change="sync_all_columns")
     project.build(model.replace("TYPE", "varchar(3)"))
