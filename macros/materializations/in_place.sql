@@ -14,7 +14,25 @@
             begin
         {% endcall %}
     {% endif %}
-    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+{% endmacro %}
+
+
+{#
+  What a run of dbt's own materializations has left under a name that is needed, or somebody else has put there, is
+  renamed aside and dropped once nothing reads it, as what is replaced is.
+#}
+{% macro put_aside(relation) %}
+    {% set existing = load_cached_relation(relation) %}
+    {% if existing %}
+        {% set aside = retired_name(relation, existing.type) %}
+        {% do run_ddl_patiently('alter table ' ~ existing ~ ' rename to ' ~ aside.include(database=False, schema=False)) %}
+        {% do adapter.cache_renamed(existing, aside) %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro retired_name(relation, type) %}
+    {{ return(make_backup_relation(relation, type, '__dbt_old_' ~ local_md5(relation.render() ~ invocation_id)[:12])) }}
 {% endmacro %}
 
 
@@ -76,9 +94,8 @@
 #}
 {% macro run_ddl_patiently(ddl, retire=none, patience_seconds=100, wanted=[], readers=true) %}
     {% if retire %}
-        {% set suffix = '__dbt_old_' ~ local_md5(retire.render() ~ invocation_id)[:12] %}
         {% set existing = load_cached_relation(retire) or retire %}
-        {% set retired = make_backup_relation(retire, existing.type, suffix) %}
+        {% set retired = retired_name(retire, existing.type) %}
         {% do log(retire.render() ~ ' is new; what reads the old one now reads ' ~ retired.identifier, info=true) %}
         {% do adapter.cache_renamed(existing, retired) %}
     {% endif %}
@@ -96,7 +113,7 @@
                 begin
                     perform set_config('lock_timeout', timeout, true);
                     {% if retire %}
-                    alter table {{ retire }} rename to {{ adapter.quote(retired.identifier) }};
+                    alter table {{ retire }} rename to {{ retired.include(database=False, schema=False) }};
                     {% endif %}
                     execute '{{ dbt.escape_single_quotes(ddl) }}';
                     {% if retire %}

@@ -9,6 +9,7 @@
     {% do store_result('agate_table', response='OK', agate_table=agate_table) %}
 
     {{ run_pre_hooks() }}
+    {% do put_aside(draft_relation) %}
 
     {% set columns = seed_columns(agate_table) %}
     {% call statement('draft') %}

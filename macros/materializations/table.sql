@@ -23,6 +23,9 @@
         {{ return(build_table_in_place()) }}
     {% endif %}
     {% do refuse_autocommit() %}
+    {#- Which drops them with `cascade`. -#}
+    {% do put_aside(make_intermediate_relation(this)) %}
+    {% do put_aside(make_backup_relation(this, 'table')) %}
     {{ return(dbt.materialization_incremental_default()) }}
 {% endmaterialization %}
 
@@ -32,6 +35,7 @@
     {%- set draft_relation = make_intermediate_relation(target_relation) -%}
 
     {{ run_pre_hooks() }}
+    {% do put_aside(draft_relation) %}
 
     {% call statement('draft') %}
         {{ begin_draft() }}
@@ -59,7 +63,7 @@
         {% endcall %}
         {% do create_indexes(draft_relation) %}
         {% do run_ddl_patiently(
-            'alter table ' ~ draft_relation ~ ' rename to ' ~ adapter.quote(target_relation.identifier),
+            'alter table ' ~ draft_relation ~ ' rename to ' ~ target_relation.include(database=False, schema=False),
             retire=target_relation if change.action == 'retire'
         ) %}
     {% endif %}

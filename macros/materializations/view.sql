@@ -13,6 +13,7 @@
     {{ run_pre_hooks() }}
 
     {% set draft_relation = make_intermediate_relation(target_relation) %}
+    {% do put_aside(draft_relation) %}
     {% call statement('draft', fetch_result=true) %}
         {{ begin_draft(config.get('sql_header', '')) }}
         {{ create_view_ddl(draft_relation, sql) }};

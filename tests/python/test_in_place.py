@@ -427,6 +427,48 @@ def test_a_seed_of_any_type_is_left_alone(project: Project) -> None:
 # Whatever it is
 
 
+@pytest.mark.parametrize("leftover", ["view", "table", "materialized view"])
+@pytest.mark.parametrize("materialized", ["view", "table", "seed"])
+def test_what_has_the_name_of_a_draft_is_put_aside(project: Project, materialized: str, leftover: str) -> None:
+    execute(project.dsn, f"create schema analytics; create {leftover} analytics.mart__dbt_tmp as select 1 as x")
+    if materialized == "seed":
+        project.write("seeds/mart.csv", "a,b\n1,x\n")
+        project.build()
+    else:
+        project.build(config(MART, materialized=materialized))
+    assert project.rows() == [(1, "x")]
+    assert project.relations() == ["mart"]
+
+
+def test_what_has_a_name_that_an_incremental_model_needs_is_put_aside(project: Project) -> None:
+    model = config("select {{ 2 if is_incremental() else 1 }} as a", materialized="incremental")
+    project.build(model)
+    for suffix in ("tmp", "backup"):
+        execute(project.dsn, f"create table analytics.mart__dbt_{suffix} as select 7 as x")
+        execute(project.dsn, f"create view {suffix} as select * from analytics.mart__dbt_{suffix}")
+    project.build()
+    assert project.rows() == [(1,), (2,)]
+    assert project.rows("select * from tmp, backup") == [(7, 7)]
+    assert project.relations() == ["mart", *project.retired()]
+    execute(project.dsn, "drop view tmp, backup")
+    project.build()
+    assert project.relations() == ["mart"]
+
+
+@pytest.mark.parametrize("materialized", ["view", "table", "incremental", "seed"])
+def test_names_that_are_not_quoted_may_have_capitals(project: Project, materialized: str) -> None:
+    project.write("dbt_project.yml", PROJECT + "quoting: {identifier: false}\n")
+    for number, columns in enumerate(["a", "a", "b"]):  # made, filled again, and replaced by another
+        if materialized == "seed":
+            project.write("seeds/MART.csv", f"{columns}\n{number}\n")
+        else:
+            model = config(f"select {number} as {columns}", materialized=materialized)
+            project.write("models/MART.sql", model)
+        project.build(None, "--full-refresh")
+        assert project.rows() == [(number,)]
+        assert project.relations() == ["mart"]
+
+
 @pytest.mark.parametrize("materialized", ["view", "table"])
 def test_hooks_run_inside_and_outside_the_transaction(project: Project, materialized: str) -> None:
     execute(project.dsn, "create schema analytics; create table analytics.hook (place text, transaction bigint)")
