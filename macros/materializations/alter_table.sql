@@ -2,6 +2,7 @@
 {% macro alter_table(relation, clauses) %}
     {% do run_ddl_patiently('alter table ' ~ relation ~ ' ' ~ clauses) %}
     {% do adapter.commit() %}
+    {% do begin_again() %}
 {% endmacro %}
 
 

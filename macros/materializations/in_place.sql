@@ -4,12 +4,22 @@
 {%- endmacro %}
 
 
-{# A hook outside the transaction ends the one that dbt believes open. #}
 {% macro run_pre_hooks() %}
     {% do refuse_autocommit() %}
-    {% set outside = pre_hooks | rejectattr('transaction') | list %}
-    {{ run_hooks(outside, inside_transaction=False) }}
-    {% if outside %}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {% do begin_again() %}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+{% endmacro %}
+
+
+{#
+  dbt leaves it to psycopg2 to begin transactions, and ends them by a statement of which psycopg2 knows nothing: each
+  statement after that is committed by itself. It ends one before hooks outside it, and wherever something asks it to,
+  which a model's own macros may.
+#}
+{% macro begin_again() %}
+    {% set connection = adapter.add_query('select')[0] %}
+    {% if connection.handle.info.transaction_status == 0 %}
         {% call statement('begin') %}
             begin
         {% endcall %}

@@ -487,6 +487,31 @@ def test_hooks_run_inside_and_outside_the_transaction(project: Project, material
         execute(project.dsn, "delete from analytics.hook")
 
 
+@pytest.mark.parametrize("materialized", ["table", "incremental", "seed"])
+def test_what_fails_after_a_column_was_added_leaves_the_rows(project: Project, materialized: str) -> None:
+    fails = "select 1 / 0"
+    if materialized == "seed":
+        project.write("seeds/mart.csv", "a\n1\n")
+        project.build()
+        project.write("seeds/mart.csv", "a,c\n2,3\n")
+        project.write("seeds/mart.yml", f"seeds: [{{name: mart, config: {{post_hook: {fails}}}}}]")
+        result = project.invoke()
+    else:
+        settings = {"materialized": materialized, "on_schema_change": "append_new_columns"}
+        project.build(config("select 1 as a", **settings))
+        result = project.invoke(config("select 2 as a, 3 as c", **settings, post_hook=fails))
+    assert "division by zero" in describe_failures(result)
+    assert project.rows() == [(1, None)]
+
+
+@pytest.mark.parametrize("materialized", ["view", "table"])
+def test_a_model_may_commit_while_it_is_compiled(project: Project, materialized: str) -> None:
+    commits = "{% if execute %}{% call statement() %}select 1{% endcall %}{% do adapter.commit() %}{% endif %}"
+    for number in (1, 2):
+        project.build(config(f"{commits} select {number} as a", materialized=materialized))
+        assert project.rows() == [(number,)]
+
+
 @pytest.mark.parametrize("materialized", ["view", "table"])
 def test_grants_are_those_of_the_config(project: Project, materialized: str) -> None:
     project.build(config(MART, materialized=materialized, grants={"select": ["pg_monitor"]}))
