@@ -44,6 +44,7 @@
   make a table look fresh for years: what lies outside the calendar, or ahead, is passed over. An index can serve this.
 #}
 {% macro postgres__collect_freshness(source, loaded_at_field, filter) %}
+    {% if not is_source(source) %}{{ return(dbt.default__collect_freshness(source, loaded_at_field, filter)) }}{% endif %}
     {% set columns = source_columns(source.identifier) %}
     {% set type = 'timestamp with time zone' %}
     {% call statement('collect_freshness', fetch_result=true, auto_begin=false) %}
@@ -89,7 +90,10 @@
 
 
 {% macro is_source(relation) %}
-    {{ return(execute and name_in_database(relation.schema) == var('source_schema')) }}
+    {{ return(
+        execute and name_in_database(relation.schema) == var('source_schema')
+        and declared_source(relation.identifier) is not none
+    ) }}
 {% endmacro %}
 
 

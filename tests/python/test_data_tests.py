@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ONE_SERVER, describe_failures, environment_of, execute, new_database, parsed_before, query, run_dbt
+import yaml
+from conftest import (
+    ONE_SERVER,
+    REPOSITORY,
+    describe_failures,
+    environment_of,
+    execute,
+    new_database,
+    parsed_before,
+    query,
+    run_dbt,
+)
 from embedded_postgres import Server
 
 CAMPAIGN = "00000000-0000-0000-0000-00000000000a"
@@ -118,6 +130,77 @@ def test_stored_failures_go_when_the_database_keeps_the_rule(database: tuple[str
     execute(dsn, "alter table businesses add foreign key (campaign_id) references campaigns")
     _test(database, name)
     assert query(dsn, f"select to_regclass('analytics_audit.{name}') is null") == [(True,)]
+
+
+ADDED = """
+sources:
+  - name: others
+    schema: public
+    tables:
+      - name: orders
+        config: {loaded_at_field: taken_at, freshness: {warn_after: {count: 1, period: hour}}}
+        data_tests:
+          - unique: {name: order_unique, arguments: {column_name: number}}
+          - not_null: {name: order_not_null, arguments: {column_name: lower(number)}, config: {where: "status <> 'b'"}}
+models:
+  - name: added
+    data_tests:
+      - unique: {name: added_unique, arguments: {column_name: cast(id as text) || name}}
+      - not_null: {name: added_not_null, arguments: {column_name: name}}
+      - key: {name: added_key, arguments: {column_name: name}}
+      - unique_grain: {name: added_grain, arguments: {columns: [upper(name), status]}}
+"""
+ADDED_TO_CAMPAIGNS = [
+    {"not_null": {"name": "campaign_not_null", "arguments": {"column_name": "lower(name)"}}},
+    {"unique": {"name": "campaign_unique", "arguments": {"column_name": "name || status"}}},
+]
+ORDERS = """
+create table orders (number text, status text, taken_at timestamptz);
+insert into orders values ('a', 'a', now() - interval '3 hours');
+"""
+BREAK_ALL = """
+alter table campaigns drop constraint campaigns_pkey cascade;
+insert into campaigns select id, name, status from campaigns;
+insert into campaigns values (gen_random_uuid(), null, 'active');
+insert into orders select number, status from orders;
+insert into orders values (null, 'a');
+"""
+
+
+@ONE_SERVER
+def test_what_is_added_may_test_expressions_and_what_no_yaml_has(server: Server, tmp_path: Path):
+    """In a project with these macros, app.yml, a model and a source of its own."""
+    shutil.copytree(REPOSITORY / "macros", tmp_path / "macros")
+    shutil.copytree(REPOSITORY / "tests" / "dbt" / "generic", tmp_path / "tests" / "dbt" / "generic")
+    settings = yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text())
+    project = {name: settings[name] for name in ("name", "profile", "test-paths", "flags", "vars")}
+    declared = yaml.safe_load((REPOSITORY / "models" / "staging" / "sources" / "app.yml").read_text())
+    for table in declared["sources"][0]["tables"]:
+        table["data_tests"] = ADDED_TO_CAMPAIGNS if table["name"] == "campaigns" else []
+        for column in table["columns"]:
+            column["data_tests"] = []
+    (tmp_path / "models").mkdir()
+    for path, text in {
+        "dbt_project.yml": yaml.dump(project),
+        "models/app.yml": yaml.dump(declared),
+        "models/added.yml": ADDED,
+        "models/added.sql": "select id, name, status from {{ source('app', 'campaigns') }}",
+    }.items():
+        (tmp_path / path).write_text(text)
+
+    def outcomes(dsn: str, *command: str) -> dict[str, str]:
+        result = run_dbt([*command], environment_of(dsn), tmp_path)
+        assert result.exception is None, result.exception
+        return {node.node.name: str(node.status) for node in result.result}
+
+    with new_database(server) as dsn:
+        execute(dsn, f"{SOURCE}{ORDERS} create schema analytics")
+        kept = outcomes(dsn, "build")
+        assert len(kept) == 9
+        assert set(kept.values()) == {"success", "pass"}
+        execute(dsn, BREAK_ALL)
+        assert outcomes(dsn, "test") == {name: "fail" for name in kept if name != "added"}
+        assert outcomes(dsn, "source", "freshness", "--select", "source:others") == {"orders": "warn"}
 
 
 @ONE_SERVER
