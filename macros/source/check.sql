@@ -227,10 +227,13 @@
 {% endmacro %}
 
 
-{# PostgreSQL cuts longer names off, and keeps these and `pg_` for itself. #}
+{#
+  PostgreSQL cuts longer names off, and keeps these and `pg_` for itself. It counts bytes, of which urlencode makes one
+  character or one escape each; dbt 2.0 has no other way to count them.
+#}
 {% macro is_role_name(name) %}
     {{ return(
-        name is string and 0 < name.encode() | length <= 63 and '\x00' not in name
+        name is string and 0 < modules.re.sub('%..', '.', name | urlencode) | length <= 63 and '\x00' not in name
         and name not in ['public', 'none'] and not name.startswith('pg_')
     ) }}
 {% endmacro %}

@@ -138,14 +138,17 @@ def test_what_is_open_to_everybody_is_told(doors: Doors) -> None:
 
 
 @pytest.mark.parametrize("variable", ["transformer_role", "reporter_role"])
-@pytest.mark.parametrize("role", ["postgres", OWNER, "pg_read_all_data", "public", "", "x" * 64, TRANSFORMER + "\0"])
+@pytest.mark.parametrize(
+    "role", ["postgres", OWNER, "pg_read_all_data", "public", "", "x" * 64, "\u00fc" * 32, TRANSFORMER + "\0"]
+)
 def test_role_that_must_not_be_changed_is_refused(doors: Doors, variable: str, role: str) -> None:
     success, statements, _ = doors.create_roles(apply=True, **{variable: role})
     assert (success, statements) == (False, [])
 
 
 def test_odd_name_is_a_name(doors: Doors) -> None:
-    odd = """o'dd "name"; drop table campaigns; --"""
+    odd = """o'dd "name" of 100 %; drop table campaigns; --"""
+    odd += "\u00fc" * ((63 - len(odd)) // 2)  # as long as names may be, in bytes
     quoted = '"' + odd.replace('"', '""') + '"'
     assert doors.create_roles(apply=True, reporter_role=odd)[0]
     assert doors.create_roles(reporter_role=odd)[1] == []
