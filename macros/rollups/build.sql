@@ -77,8 +77,20 @@
 {% endmacro %}
 
 
+{#
+  Of staging views and seeds those that the rollup is made from: another may not be there yet, and is no reason to build
+  this one anew when it comes.
+#}
 {% macro postgres__basis_definition(rollup) -%}
     {%- set schema = adapter.quote(target.schema ~ '_staging') -%}
+    {%- set below, names = model.depends_on.nodes | list, [] -%}
+    {#- which grows while it is gone through -#}
+    {%- for node in below -%}
+        {%- do names.append(node.split('.')[-1]) -%}
+        {%- for parent in graph.nodes.get(node, {}).get('depends_on', {}).get('nodes', []) if parent not in below -%}
+            {%- do below.append(parent) -%}
+        {%- endfor -%}
+    {%- endfor %}
     select md5(concat_ws(
         '|',
         (select definition from {{ rollup_state() }} where rollup = '{{ rollup.upstream }}'),
@@ -88,11 +100,12 @@
             where
                 relkind = 'v'
                 and (
-                    relnamespace = to_regnamespace('{{ schema }}')
+                    relnamespace = to_regnamespace('{{ schema }}') and relname in ('{{ names | join("', '") }}')
                     or relname in ('{{ rollup.get('reads', []) | join("', '") }}')
                 )
         )
-        {%- for seed in ['api_prices', 'endpoint_aliases', 'lead_grades', 'service_aliases'] %},
+        {%- for seed in ['api_prices', 'endpoint_aliases', 'lead_grades', 'service_aliases']
+            if seed in names %},
         (select string_agg(cast(seed as text), '|' order by cast(seed as text)) from {{ schema }}.{{ seed }} as seed)
         {%- endfor %}
     ))

@@ -13,6 +13,7 @@ import diagnosis.project
 import psycopg2
 import pytest
 from changes import CALL_ACROSS_THE_WATERMARK, at
+from clones import SMALLEST_SOURCE
 from conftest import (
     assert_same_marts,
     describe_failures,
@@ -652,6 +653,21 @@ def doctor_says(project: Project, code: str, day: str) -> str:
 
 def total(project: Project) -> Decimal:
     return sum(cost for _, _, cost, _ in spend(project))
+
+
+def test_one_mart_is_built_with_what_it_stands_on_and_no_more(server: Server, tmp_path: Path) -> None:
+    """In a new database, where no other seed is there yet; what comes later is no reason to build a rollup anew."""
+    with new_database(server) as dsn:
+        execute(dsn, SMALLEST_SOURCE)
+        arguments = ["--exclude-resource-type", "test", "unit_test", "--target-path", str(tmp_path)]
+        result = run_dbt(["build", "--select", "+enhanced_leads", *arguments], environment_of(dsn))
+        assert result.success, describe_failures(result)
+        assert query(dsn, "select count(*) from analytics.enhanced_leads") == [(2,)]
+        definitions = "select rollup, definition from analytics_staging.rollup_state order by rollup"
+        before = query(dsn, definitions)
+        result = run_dbt(["build", *arguments], environment_of(dsn))
+        assert result.success, describe_failures(result)
+        assert before and set(before) <= set(query(dsn, definitions))
 
 
 def assert_as_after_full_refresh(project: Project, **variables: object) -> None:
