@@ -1,6 +1,6 @@
 {# Committed at once, pre-hooks included, in order not to hold an exclusive lock while the rows are made. #}
 {% macro alter_table(relation, clauses) %}
-    {% do run_ddl_patiently('alter table ' ~ relation ~ ' ' ~ clauses) %}
+    {% do run_ddl_patiently('alter table ' ~ relation.render() ~ ' ' ~ clauses) %}
     {% do adapter.commit() %}
     {% do begin_again() %}
 {% endmacro %}

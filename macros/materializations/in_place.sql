@@ -1,6 +1,6 @@
 {# What the materializations share. Nothing is ever dropped with `cascade`. #}
 {% macro oid_of(relation) -%}
-    to_regclass('{{ dbt.escape_single_quotes(relation.include(database=False) | string) }}')
+    to_regclass('{{ dbt.escape_single_quotes(relation.include(database=False).render()) }}')
 {%- endmacro %}
 
 
@@ -18,6 +18,7 @@
   which a model's own macros may.
 #}
 {% macro begin_again() %}
+    {% if not execute %}{{ return('') }}{% endif %}
     {% set connection = adapter.add_query('select')[0] %}
     {% if connection.handle.info.transaction_status == 0 %}
         {% call statement('begin') %}

@@ -572,6 +572,14 @@ def test_empty_and_docs(project: Project) -> None:
     assert result.success
 
 
+def test_a_model_may_alter_what_it_reads_without_its_rows(project: Project) -> None:
+    project.build(table(MART))
+    alters = "{{ alter_column_type(ref('mart'), 'a', 'bigint') }}"
+    project.write("models/above.sql", table(f"{alters} select a from {{{{ ref('mart') }}}}"))
+    project.build(None, "--empty", "--exclude", "mart")
+    assert project.rows("select a from analytics.above") == []
+
+
 @contextmanager
 def _reading(dsn: str, relation: str) -> Iterator[psycopg2.extensions.connection]:
     """A transaction that has read the relation and stays open."""
