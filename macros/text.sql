@@ -86,3 +86,9 @@
     {%- endfor -%}
     left({{ expression.sql }}, 200)
 {%- endmacro %}
+
+
+{# The application calls a workbook xlsx in one table and excel in another. #}
+{% macro export_format(column) -%}
+    case when {{ column }} = 'xlsx' then 'excel' else {{ column }} end
+{%- endmacro %}

@@ -6,8 +6,9 @@ select
     campaign_ids,
 
     -- text
-    export_type,
-    file_format,
+    -- the application's own copies of export_history have the format in both
+    case when export_type in ('csv', 'excel', 'json', 'pdf', 'xlsx') then 'lead_export' else export_type end as export_type,
+    {{ export_format('file_format') }} as file_format,
     export_status,
 
     -- numerics

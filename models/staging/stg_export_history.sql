@@ -5,7 +5,7 @@ select
     user_id,
 
     -- text
-    case when format = 'xlsx' then 'excel' else format end as file_format,
+    {{ export_format('format') }} as file_format,
 
     -- numerics
     leads_count as row_count,

@@ -23,6 +23,7 @@ from .source import Row, Source, microseconds, read_source
 
 T = TypeVar("T")
 BYTES_PER_MEGABYTE = 1_048_576
+EXPORT_FORMATS = {"csv": "csv", "excel": "excel", "json": "json", "pdf": "pdf", "xlsx": "excel"}
 HEALTH_STATUSES = frozenset({"healthy", "degraded", "down"})
 DERIVED_METRICS = {
     "total_leads": "performance",
@@ -556,7 +557,7 @@ def _alert_level(spend: Decimal, limit: Decimal | None, threshold: Decimal, refe
 
 
 def _dashboard_exports(facts: Facts) -> Iterator[Row]:
-    dashboard = [row | {"source_table": "dashboard_exports"} for row in facts.source.rows["dashboard_exports"]]
+    dashboard = [_export_of_dashboard(row) for row in facts.source.rows["dashboard_exports"]]
     history = [_export_of_history(row) for row in facts.source.rows["export_history"]]
     twins = _recorded_twice(dashboard, history, facts.reference.seconds("export_match_tolerance_seconds"))
     for export in dashboard + [row for row in history if row["id"] not in twins]:
@@ -567,6 +568,14 @@ def _dashboard_exports(facts: Facts) -> Iterator[Row]:
         }
 
 
+def _export_of_dashboard(row: Row) -> Row:
+    return row | {
+        "export_type": "lead_export" if row["export_type"] in EXPORT_FORMATS else row["export_type"],
+        "file_format": EXPORT_FORMATS.get(row["file_format"], row["file_format"]),
+        "source_table": "dashboard_exports",
+    }
+
+
 def _export_of_history(row: Row) -> Row:
     size = row["file_size_bytes"]
     return {
@@ -575,7 +584,7 @@ def _export_of_history(row: Row) -> Row:
         "campaign_id": row["campaign_id"],
         "campaign_ids": None if row["campaign_id"] is None else [row["campaign_id"]],
         "export_type": "lead_export",
-        "file_format": "excel" if row["format"] == "xlsx" else row["format"],
+        "file_format": EXPORT_FORMATS.get(row["format"], row["format"]),
         "row_count": row["leads_count"],
         "file_size_mb": ratio(size, BYTES_PER_MEGABYTE),
         "export_status": "completed",
