@@ -5,7 +5,11 @@ select
 
     -- text
     recorded.name as campaign_name,
-    coalesce(recorded.business_type, {{ json_text('recorded.search_parameters', ['business_type']) }}) as business_type,
+    coalesce(
+        recorded.business_type,
+        {{ json_text('recorded.search_parameters', ['business_type']) }},
+        {{ json_text('recorded.search_parameters', ['businessType']) }}
+    ) as business_type,
     coalesce(recorded.location, {{ json_text('recorded.search_parameters', ['location']) }}) as location,
     recorded.status as recorded_status,
     coalesce(statuses.status, 'unknown') as status,

@@ -154,6 +154,8 @@ def _campaign(campaign: Row, reference: Reference) -> Row:
         if campaign[name] is not None:
             return campaign[name]
         value = member(campaign["search_parameters"], name)
+        if value is None and name == "business_type":
+            value = member(campaign["search_parameters"], "businessType")
         return value if value is None or isinstance(value, str) else json.dumps(value, default=str)
 
     return {
