@@ -38,7 +38,10 @@
 {%- endmacro %}
 
 
-{# The keys of an object as a JSON array, in alphabetical order; NULL if the value is no object. #}
+{#
+  The keys of an object as a JSON array, in alphabetical order, but those that are said to be false; NULL if the value is no
+  object.
+#}
 {% macro json_object_keys_array(column) %}
     {{- return(adapter.dispatch('json_object_keys_array', 'leadgen_analytics')(column)) -}}
 {% endmacro %}
@@ -47,7 +50,11 @@
 {% macro postgres__json_object_keys_array(column) -%}
     case
         when jsonb_typeof({{ column }}) = 'object'
-            then (select coalesce(jsonb_agg(key order by key), '[]') from jsonb_object_keys({{ column }}) as keys (key))
+            then (
+                select coalesce(jsonb_agg(key order by key), '[]')
+                from jsonb_each({{ column }})
+                where value <> 'false'
+            )
     end
 {%- endmacro %}
 

@@ -163,10 +163,10 @@ def _coordinates(row: Row, point: tuple[Decimal, Decimal] | None) -> tuple[Decim
 
 
 def _enrichment_sources(table: str, document: Any) -> list[Any] | None:
-    """An array as it is in businesses, the keys of an object in enhanced_leads; None when malformed."""
+    """An array as it is in businesses, an object's keys that are not false in enhanced_leads; None when malformed."""
     if table == "businesses":
         return document if isinstance(document, list) else None
-    return sorted(document) if isinstance(document, dict) else None
+    return sorted(key for key in document if document[key] is not False) if isinstance(document, dict) else None
 
 
 def _completeness(row: Row, recorded: int | None) -> int:
