@@ -14,7 +14,7 @@ select
     -- numerics
     metric_value,
 
-    -- timestamps
-    coalesce("timestamp", created_at) as recorded_at
+    -- timestamps: a column that was added to a table with rows says in them when it was added
+    coalesce(created_at, "timestamp") as recorded_at
 
 from ({{ read_source('campaign_analytics') }}) as recorded

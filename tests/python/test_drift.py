@@ -364,3 +364,68 @@ def _assert_one_line(dsn: str, target_path: Path, *words: str, **variables: Any)
     (line,) = [line for line in message.splitlines() if "Source check failed" in line]
     assert all(word in line for word in words), line
     assert query(dsn, "select relname from pg_class where relnamespace = to_regnamespace('analytics')") == []
+
+
+APPLICATION_HABITS = """
+create table campaigns (
+    id uuid primary key, user_id uuid, name text, search_parameters jsonb, status text, created_at timestamptz
+);
+create table enhanced_leads (
+    id uuid primary key, campaign_id uuid, business_name text, confidence_score int, enrichment_sources jsonb,
+    created_at timestamptz
+);
+create table export_history (
+    id uuid primary key, campaign_id uuid, user_id uuid, filename text, format text, leads_count int,
+    file_size_bytes int, created_at timestamptz
+);
+create table dashboard_exports (
+    id uuid primary key, user_id uuid, campaign_id uuid, export_type text, file_format text, row_count int,
+    file_size_mb numeric(8, 2), export_status text, created_at timestamptz
+);
+create table campaign_analytics (
+    id bigserial primary key, campaign_id uuid, metric_name text, metric_value numeric, created_at timestamptz
+);
+insert into campaigns values (
+    '10000000-0000-4000-8000-000000000001', null, 'plumbers in Reno',
+    '{"businessType": "plumbers", "location": "Reno", "radiuses": [2, 5, 10]}', 'running', '2026-01-05 10:00+00'
+);
+insert into enhanced_leads
+select gen_random_uuid(), campaigns.id, 'Shop ' || sources, 85, cast(sources as jsonb), '2026-01-05 10:01+00'
+from campaigns, unnest(array[
+    '{"scrapingdog": false, "hunter_io": true, "government_registry": false, "social_media": false}',
+    '{"hunter_io": {"cost": 0.1}, "scrapingdog": null, "social_media": "false"}',
+    '{"hunter_io": false}'
+]) as sources;
+insert into export_history
+select gen_random_uuid(), id, '10000000-0000-4000-8000-000000000009', 'f', format, 25, 10240, '2026-01-06 10:00+00'
+from campaigns, unnest(array['csv', 'xlsx']) as format;
+insert into dashboard_exports
+select gen_random_uuid(), user_id, campaign_id, format, format, leads_count, 0.01, 'completed', created_at
+from export_history;
+insert into campaign_analytics (campaign_id, metric_name, metric_value, created_at)
+select id, 'qualified_leads', 5, '2026-01-06 10:00+00' from campaigns;
+alter table campaign_analytics add column timestamp timestamptz default now();
+"""
+EXPECTED_OF_HABITS = {
+    # keys of search parameters in camelCase
+    "select business_type, location from analytics.campaign_analytics": [("plumbers", "Reno")],
+    # a source that is listed as false was not used
+    "select enrichment_sources from analytics.enhanced_leads order by jsonb_array_length(enrichment_sources)": [
+        ([],),
+        (["hunter_io"],),
+        (["hunter_io", "scrapingdog", "social_media"],),
+    ],
+    # a copy of an export is the same export; xlsx is excel; a format is no type
+    "select export_type, file_format from analytics.dashboard_exports order by 2": [
+        ("lead_export", "csv"),
+        ("lead_export", "excel"),
+    ],
+    # a column that was added later says when it was added
+    "select recorded_at = '2026-01-06 10:00+00' from analytics.campaign_metrics where origin <> 'derived'": [(True,)],
+}
+
+
+def test_the_applications_own_habits_are_read_as_they_are_meant(empty_database: str, tmp_path: Path):
+    execute(empty_database, APPLICATION_HABITS)
+    build(empty_database, tmp_path, "--exclude-resource-type", "test")
+    assert {statement: query(empty_database, statement) for statement in EXPECTED_OF_HABITS} == EXPECTED_OF_HABITS

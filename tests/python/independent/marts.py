@@ -261,7 +261,7 @@ def _campaign_performance_daily(facts: Facts) -> Iterator[Row]:
 def _campaign_metrics(facts: Facts, analytics: list[Row]) -> Iterator[Row]:
     is_enhanced = facts.source.types.get("campaign_analytics", {}).get("id") == "uuid"
     for row in facts.source.rows["campaign_analytics"]:
-        recorded_at = row["created_at"] if row["timestamp"] is None else row["timestamp"]
+        recorded_at = row["timestamp"] if row["created_at"] is None else row["created_at"]
         service = row["api_service"]
         yield {
             "campaign_id": row["campaign_id"],
