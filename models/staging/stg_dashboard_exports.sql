@@ -7,7 +7,9 @@ select
 
     -- text
     -- the application's own copies of export_history have the format in both
-    case when export_type in ('csv', 'excel', 'json', 'pdf', 'xlsx') then 'lead_export' else export_type end as export_type,
+    case
+        when export_type in ('csv', 'excel', 'json', 'pdf', 'xlsx') then 'lead_export' else export_type
+    end as export_type,
     {{ export_format('file_format') }} as file_format,
     export_status,
 
