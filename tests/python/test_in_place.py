@@ -400,7 +400,8 @@ def test_a_seed_of_many_rows(project: Project) -> None:
 SEED_TYPES = """
 seeds:
   - name: mart
-    config: {column_types: {document: jsonb, list: "text[]", short: varchar(3), exact: "numeric(10, 2)", nothing: bigint}}
+    config:
+      column_types: {document: jsonb, list: "text[]", short: varchar(3), exact: "numeric(10, 2)", nothing: bigint}
 """
 ODD_ROW = {
     "document": '{"a": "b, c"}',
