@@ -363,7 +363,13 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--readers", type=int, default=2, metavar="N", help="readers at once otherwise (default 2)")
     parser.add_argument("--api-calls", type=int, default=2000, metavar="N", help="size of the sample (default 2000)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only cases with this text in their name")
-    parser.add_argument("--stock", action="store_true", help="measure dbt's own materializations as well")
+    parser.add_argument(
+        "--stock",
+        nargs="?",
+        const="",
+        metavar="TEXT",
+        help="measure dbt's own materializations as well, in cases with this text in their name",
+    )
     parser.add_argument("--without-tests", action="store_true", help="build models and seeds only")
     parser.add_argument("--quick", action="store_true", help="few repetitions, and without tests: about two minutes")
     options = parser.parse_args(arguments)
@@ -384,12 +390,14 @@ def main(arguments: list[str] | None = None) -> int:
             with closing(psycopg2.connect(server.dsn("postgres"))) as connection, connection:
                 connection.cursor().execute(CREATE_READER)
             projects = {"this project": Project(folder / "here", server, options)}
-            if options.stock:
+            if options.stock is not None:
                 projects["stock dbt"] = Project(folder / "stock", server, options)
                 projects["stock dbt"].use_stock_materializations()
             _print_row(HEADER)
             _print_row(["---"] * len(HEADER))
             for (name, case), (side, project) in itertools.product(cases.items(), projects.items()):
+                if side == "stock dbt" and options.stock not in name:
+                    continue
                 seen = _observe(project, case)
                 _print_row(_cells(name, side, seen))
                 if side == "this project" and not seen.is_good:

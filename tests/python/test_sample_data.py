@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import psycopg2
 import pytest
+from conftest import ONE_SERVER
 from sample_data import load
 from sample_data.api_calls import Caller, plan_outages, work
 from sample_data.campaigns import Size, plan_campaigns
@@ -186,6 +187,7 @@ def assert_lies_in_period(cursor, shape: str, until: datetime) -> None:
             assert last <= until, table
 
 
+@ONE_SERVER
 def test_second_load_is_refused_and_changes_nothing(empty_database: str) -> None:
     generate(empty_database, "current", 1000, until=UNTIL)
     with pytest.raises(RefusedError, match="schema public already holds api_usage, .*drop them"):
@@ -194,6 +196,7 @@ def test_second_load_is_refused_and_changes_nothing(empty_database: str) -> None
         assert rows(cursor, "select to_regclass('enhanced_leads')") == [(None,)]
 
 
+@ONE_SERVER
 def test_load_that_fails_leaves_nothing(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments) -> None:
         raise KeyboardInterrupt
@@ -205,6 +208,7 @@ def test_load_that_fails_leaves_nothing(empty_database: str, monkeypatch: pytest
         assert rows(cursor, "select count(*) from pg_namespace where nspname = 'application'") == [(0,)]
 
 
+@ONE_SERVER
 def test_same_arguments_give_the_same_rows(empty_database: str) -> None:
     truths = [generate(empty_database, "hybrid", 1000, 5, UNTIL, schema) for schema in ("one", "two")]
     assert truths[0] == truths[1]
@@ -217,6 +221,7 @@ def test_same_arguments_give_the_same_rows(empty_database: str) -> None:
             assert digests[0] == digests[1], table
 
 
+@ONE_SERVER
 @pytest.mark.parametrize(("shape", "expected"), [("current", []), ("hybrid", [False, False])])
 def test_lead_links_point_to_enhanced_leads(empty_database: str, shape: str, expected: list[bool]) -> None:
     generate(empty_database, shape, 1000, until=UNTIL)
@@ -354,6 +359,7 @@ def test_every_service_and_endpoint_has_spellings_that_the_seeds_know() -> None:
     assert squeeze("Google Places") == squeeze("google-places") == "googleplaces"
 
 
+@ONE_SERVER
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
