@@ -25,6 +25,7 @@ NO_STATUS = -1
 NO_ERROR = -1
 ALL_STEPS = 6
 OUTAGES_PER_SERVICE, BURSTS_PER_OUTAGE = 3, 30
+DOWN_AT_THE_END = "hunter_io"
 FAILURE_RATE, OUTAGE_FAILURE_RATE = 0.015, 0.75
 TRIES = 3
 MEDIAN_RESPONSE_MS = (350, 180, 2200, 600, 900, 450, 1500)  # by call kind
@@ -90,12 +91,19 @@ class Outages:
 
 
 def plan_outages(rng: np.random.Generator, plan: Plan) -> Outages:
-    """A few outages of an hour or two per service, each beginning shortly before some burst, so that calls meet it."""
+    """A few outages of an hour or two per service, each beginning shortly before some burst, so that calls meet it.
+
+    One service is down at the end, so that there is something to see to.
+    """
     starts = plan.batches["burst_start"].unique().to_numpy()
     per_service = int(np.clip(len(starts) // BURSTS_PER_OUTAGE, 1, OUTAGES_PER_SERVICE))
     service = np.repeat(np.arange(len(SERVICES)), per_service)
     start = rng.choice(starts, len(service)) - rng.integers(0, 10 * MINUTE, len(service))
-    return Outages(service, start, start + rng.integers(HOUR, 2 * HOUR, len(service)))
+    end = start + rng.integers(HOUR, 2 * HOUR, len(service))
+    last = np.flatnonzero(service == SERVICES.index(DOWN_AT_THE_END))[-1]
+    start[last] = plan.until - rng.integers(15 * MINUTE, 45 * MINUTE)
+    end[last] = start[last] + HOUR
+    return Outages(service, start, end)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from sample_data import load
 from sample_data.api_calls import Caller, plan_outages, work
 from sample_data.campaigns import Size, plan_campaigns
 from sample_data.load import RefusedError, generate
-from sample_data.reference import Prices, endpoint_spellings, service_spellings, squeeze
+from sample_data.reference import CALL_KINDS, Prices, endpoint_spellings, service_spellings, squeeze
 from sample_data.shapes import TABLES_OF_SHAPE, shape_named
 from sample_data.truth import Truth
 from sample_data.values import HOUR, MINUTE, SECOND
@@ -307,6 +307,19 @@ def test_the_last_hour_is_like_any_business_hour() -> None:
 
     with_burst = _calls_before(UNTIL, seed=0, api_calls=200_000, at_work=100)
     assert (with_burst < 10 * MINUTE).sum() * 6 > 20 * _in_a_worked_hour(with_burst)
+
+
+def test_a_service_is_down_at_the_end() -> None:
+    """Whenever that is, and its calls meet it: the board Service health and a ready question have something to show."""
+    for seed, until in enumerate(ENDS[::3]):
+        rng, end = np.random.default_rng(seed), int(until.timestamp()) * SECOND
+        plan = plan_campaigns(rng, Size(30_000), end)
+        calls = work(
+            rng, Caller(rng, plan_outages(rng, plan), Prices()), plan.campaigns, plan.batches, end, 30_000
+        ).calls
+        kinds = [kind for kind, (service, _) in enumerate(CALL_KINDS) if service == "hunter_io"]
+        last = calls.filter(pl.col("kind").is_in(kinds), pl.col("at") > end - 10 * MINUTE)
+        assert len(last) and last["success"].mean() < 0.6, until
 
 
 def _calls_before(until: datetime, seed: int, api_calls: int, at_work: int) -> np.ndarray:
