@@ -55,6 +55,12 @@ def postgres(dsn: str, search_path: str, limit_seconds: float) -> Iterator[Ask]:
         yield ask
 
 
+def planning_seconds(ask: Ask, statement: str) -> float:
+    """What PostgreSQL says planning the statement takes; it is not carried out."""
+    (((plan,),),) = ask(f"explain (summary, format json) {statement}")
+    return plan["Planning Time"] / 1000
+
+
 def create_view(connection: Connection) -> float:
     """Make the materialized view with its indexes; returns the seconds that refreshing it takes."""
     with connection.cursor() as cursor:

@@ -71,6 +71,10 @@ class Dbt:
             output=output,
         )
 
+    def manifest(self) -> dict:
+        """What dbt knew of the project in the last run."""
+        return json.loads((self._target / "manifest.json").read_text())
+
     def _execute(self, command: list[str]) -> tuple[str, str]:
         with subprocess.Popen(
             command,
@@ -102,7 +106,7 @@ class Dbt:
 
     def _rollup_seconds(self) -> float | None:
         """The time in which at least one stored model was being built."""
-        nodes = json.loads((self._target / "manifest.json").read_text())["nodes"]
+        nodes = self.manifest()["nodes"]
         results = json.loads((self._target / "run_results.json").read_text())["results"]
         spans = sorted(
             (_time(step["started_at"]), _time(step["completed_at"]))

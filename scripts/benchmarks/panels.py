@@ -168,8 +168,25 @@ def marts_sql(moment: Moment) -> dict[str, str]:
     }
 
 
+MART_OF = {
+    THIRTY_DAYS: "api_service_breakdown",
+    ALL_TIME: "api_service_breakdown",
+    ONE_CAMPAIGN: "api_cost_tracking",
+    TODAY: "api_cost_tracking",
+    TOP_CAMPAIGNS: "campaign_analytics",
+}
+
+
+def all_mart_panels(moment: Moment) -> dict[tuple[str, str], str]:
+    """By mart and title: the panels that every contender answers, and those of the marts alone."""
+    shared = marts_sql(moment)
+    return {**{(MART_OF[panel], panel): shared[panel] for panel in PANELS}, **mart_panels(moment)}
+
+
 def mart_panels(moment: Moment) -> dict[tuple[str, str], str]:
-    """By mart and title: a typical panel of every mart, filtered by campaign or date as panels are."""
+    """By mart and title: typical panels of every mart, filtered by campaign or date as panels are, and what is slowest
+    on the boards.
+    """
     since, today, campaign_id = moment.since, moment.today, moment.campaign_id
     return {
         ("campaign_analytics", "one campaign"): f"""
@@ -221,4 +238,60 @@ def mart_panels(moment: Moment) -> dict[tuple[str, str], str]:
             select issue_type, severity, count(*) as records
             from data_quality_issues where detected_for >= '{since}'
             group by issue_type, severity order by records desc""",
+        **_board_panels(moment),
+    }
+
+
+def _board_panels(moment: Moment) -> dict[tuple[str, str], str]:
+    """What is slowest on each board, as it asks without a filter."""
+    return {
+        ("campaign_analytics", "board: leads by grade"): """
+            select grades.grade, sum(grades.leads) as leads
+            from campaign_analytics
+            cross join lateral (
+                values
+                    ('A', grade_a_leads), ('B', grade_b_leads), ('C', grade_c_leads), ('D', grade_d_leads),
+                    ('F', grade_f_leads),
+                    (
+                        'none',
+                        total_leads - grade_a_leads - grade_b_leads - grade_c_leads - grade_d_leads - grade_f_leads
+                    )
+            ) as grades (grade, leads)
+            group by grades.grade order by grades.grade""",
+        ("campaign_performance_daily", "board: all by week"): f"""
+            select cast(date_trunc('week', date) as date) as week, sum(leads_qualified) as qualified,
+                sum(leads_discovered) - sum(leads_qualified) as not_qualified,
+                sum(lead_cost) / nullif(sum(leads_qualified), 0) as cost_per_qualified
+            from campaign_performance_daily
+            where date <= '{moment.today}' and campaign_id in (select campaign_id from campaign_analytics)
+            group by 1 having sum(leads_discovered) > 0 order by 1""",
+        ("api_cost_tracking", "board: all by day and service"): f"""
+            select date, api_service, sum(total_cost) as spend
+            from api_cost_tracking where date <= '{moment.today}' and total_cost > 0
+            group by date, api_service order by date, api_service""",
+        ("service_health_metrics", "board: three days by hour"): """
+            select hour_start, service_name, error_rate, p95_response_time_ms, rate_limit_remaining, last_error
+            from service_health_metrics
+            where hour_start <= current_timestamp and hour_start > current_timestamp - interval '3 days'
+            order by hour_start, service_name""",
+        ("budget_status", "board: how the month's budgets go"): f"""
+            select date, user_id, monthly_utilization_percentage
+            from budget_status
+            where date between date_trunc('month', date '{moment.today}') and '{moment.today}'
+                and user_id in (
+                    select user_id from budget_status
+                    where date = '{moment.today}' and monthly_utilization_percentage > 0
+                    order by monthly_utilization_percentage desc limit 6
+                )
+            order by date, user_id""",
+        ("enhanced_leads", "board: all by source"): """
+            select discovery_source, count(*) as leads, avg(is_qualified::int) as qualification_rate,
+                avg((grade in ('A', 'B'))::int) as good_grades, avg(data_completeness_score) as completeness,
+                avg((email_count > 0)::int) as with_email,
+                sum(deliverable_email_count) / nullif(sum(email_count), 0) as deliverable,
+                count(*) filter (where duplicate_of is not null) as duplicates
+            from enhanced_leads group by 1 order by leads desc""",
+        ("data_quality_issues", "board: all by week"): """
+            select cast(date_trunc('week', detected_for) as date) as week, severity, count(*) as records
+            from data_quality_issues where detected_for <= current_timestamp group by 1, 2 order by 1, 2""",
     }

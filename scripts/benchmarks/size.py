@@ -19,10 +19,16 @@ from benchmarks import contenders, panels, source
 from benchmarks.contenders import MARTS_PATH, SOURCE_PATH, Ask
 from benchmarks.dbt_runs import Dbt, Run
 from benchmarks.panels import DUCKDB, MARTS, OTHER_SERVICE, RAW, USAGE_ONLY, VIEW
+from benchmarks.structure import structure
 from benchmarks.timing import Patience, Timing, TookTooLongError, time_warm, timed
 
 DATABASE = "benchmark"
 NEW_ROWS_SHARE = 0.001
+TEN_MINUTES_SHARE = 0.0003  # of the rows: what comes in ten minutes of business, and in what a run leaves to settle
+AFTER_RUN, TEN_MINUTES, WITH_NEW_ROWS = "right after a run", "ten minutes after", "with 0.1 % new rows"
+# What must lie above the watermark for ten minutes of business to be among what is asked.
+FEWEST_LIVE = {"calls": 2_500, "log records": 2_000, "leads": 500}
+FEWEST_LIVE_AT = 10_000_000  # API calls; in proportion at other sizes
 POLL_SECONDS = 0.01
 # Source, view, DuckDB file and marts twice, while they are rebuilt; and write-ahead log and temporary files.
 BYTES_PER_CALL = 1_200
@@ -39,8 +45,11 @@ class Measured:
     api_calls: int
     facts: dict = field(default_factory=dict)
     panels: dict[str, dict[str, Timing]] = field(default_factory=dict)  # by panel and contender
-    marts: dict[tuple[str, str], Timing] = field(default_factory=dict)  # by mart and title
-    behind: dict[str, Timing] = field(default_factory=dict)  # by panel: the marts, before a run takes in new rows
+    live: dict[str, dict[str, int]] = field(default_factory=dict)  # by state: rows above the watermark, of each kind
+    marts: dict[tuple[str, str], Timing] = field(default_factory=dict)  # by mart and title, ten minutes after a run
+    planning: dict[tuple[str, str], Timing] = field(default_factory=dict)  # of it, to plan
+    behind: dict[tuple[str, str], Timing] = field(default_factory=dict)  # before a run takes in new rows
+    structure: dict = field(default_factory=dict)  # of the project
     upkeep: dict[str, float] = field(default_factory=dict)  # by contender: to bring its copy up to date
     totals: dict[str, dict[str, dict]] = field(default_factory=dict)  # by panel and contender: calls and cost
     answers_agree: dict[str, bool] = field(default_factory=dict)  # by contender, on the usage-only question
@@ -107,11 +116,14 @@ class _Session:
             self._measured.facts = source.facts(connection)
         self._measure_others()
         self._run_dbt("first build", "build", "--resource-type", "seed", "--resource-type", "model")
-        self._measure_marts()
+        self._measured.structure = structure(self._dbt.manifest())
+        self._count_live(AFTER_RUN)
+        with contenders.postgres(self._dsn, MARTS_PATH, self._patience.limit_seconds) as ask:
+            self._time_panels(MARTS, ask, panels.marts_sql(self._moment))
         self._compare_answers()
         self._measure_freshness()
+        self._measure_marts()
         self._add_activity()
-        self._measure_behind()
         self._measure_dbt()
         with source.connect(self._dsn) as connection:
             self._measured.facts["database_bytes_at_end"] = source.facts(connection)["database_bytes"]
@@ -131,24 +143,38 @@ class _Session:
                 self._time_panels(DUCKDB, ask, panels.raw_sql(self._moment))
 
     def _measure_marts(self) -> None:
+        """The marts' panels, with what comes in ten minutes above the watermark, and with more that no run has seen."""
+        self._add_live(TEN_MINUTES_SHARE)
+        self._count_live(TEN_MINUTES)
+        self._measured.marts = self._time_marts(TEN_MINUTES)
         with contenders.postgres(self._dsn, MARTS_PATH, self._patience.limit_seconds) as ask:
-            self._time_panels(MARTS, ask, panels.marts_sql(self._moment))
-            for (mart, title), statement in panels.mart_panels(self._moment).items():
-                timing, _ = time_warm(lambda statement=statement: ask(statement), self._patience)
-                self._measured.marts[mart, title] = timing
-                self._progress(f"{mart}, {title}: p95 {timing.p95 * 1000:,.1f} ms")
+            for key, statement in panels.all_mart_panels(self._moment).items():
+                times = [contenders.planning_seconds(ask, statement) for _ in range(self._patience.repetitions)]
+                self._measured.planning[key] = Timing(tuple(times))
+        self._add_live(NEW_ROWS_SHARE - TEN_MINUTES_SHARE)
+        self._count_live(WITH_NEW_ROWS)
+        self._measured.behind = self._time_marts(WITH_NEW_ROWS)
 
-    def _measure_behind(self) -> None:
-        """The marts' panels once more, while the new rows have been committed and no run has taken them in."""
-        shared = panels.marts_sql(self._moment)
-        statements = {panel: shared[panel] for panel in panels.PANELS}
-        for (mart, title), statement in panels.mart_panels(self._moment).items():
-            statements[f"{mart}, {title}"] = statement
+    def _time_marts(self, state: str) -> dict[tuple[str, str], Timing]:
+        timings = {}
         with contenders.postgres(self._dsn, MARTS_PATH, self._patience.limit_seconds) as ask:
-            for panel, statement in statements.items():
+            for (mart, title), statement in panels.all_mart_panels(self._moment).items():
                 timing, _ = time_warm(lambda statement=statement: ask(statement), self._patience)
-                self._measured.behind[panel] = timing
-                self._progress(f"with new rows: {panel}: p95 {timing.p95 * 1000:,.1f} ms")
+                timings[mart, title] = timing
+                self._progress(f"{state}: {mart}, {title}: p95 {timing.p95 * 1000:,.1f} ms")
+        return timings
+
+    def _add_live(self, share: float) -> None:
+        with source.connect(self._dsn) as connection:
+            source.add_activity(connection, share, after=source.watermark(connection))
+            connection.cursor().execute("analyze")
+
+    def _count_live(self, state: str) -> None:
+        with source.connect(self._dsn) as connection:
+            found = self._measured.live[state] = source.above_watermark(connection)
+        self._progress(f"{state}: above the watermark are {shown_live(found)}")
+        if state != AFTER_RUN:
+            check_live(found, self._measured.api_calls)
 
     def _time_panels(self, contender: str, ask: Ask, statements: dict[str, str]) -> None:
         self._answers[contender] = {}
@@ -239,6 +265,20 @@ class _Session:
         log.write_text(run.output)
         if name == "first build":
             raise UserFacingError(f"dbt could not build the marts: {run.outcome}, see {log}")
+
+
+def shown_live(live: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in live.items())
+
+
+def check_live(live: dict[str, int], api_calls: int) -> None:
+    """Refuse to time marts whose live part has less to do than after ten minutes of business."""
+    for what, fewest in FEWEST_LIVE.items():
+        needed = fewest * api_calls // FEWEST_LIVE_AT
+        if live[what] < needed:
+            raise UserFacingError(
+                f"only {shown_live(live)} lie above the watermark: the marts' times would be too good"
+            )
 
 
 def _totals(panel: str, answer: list[tuple]) -> dict[str, Decimal]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 
 import psycopg2
 from embedded_postgres import REPOSITORY
@@ -78,38 +79,75 @@ def facts(connection: Connection) -> dict:
     return {"rows": rows, "database_bytes": size, "postgres": version, "settings": settings}
 
 
-def add_activity(connection: Connection, share: float) -> dict[str, int]:
+def watermark(connection: Connection) -> datetime:
+    """Up to when rollups hold everything: what lies above it is computed with every question."""
+    with connection.cursor() as cursor:
+        cursor.execute("select max(watermark) from analytics_staging.rollup_state")
+        (found,) = cursor.fetchone()
+    return found
+
+
+def above_watermark(connection: Connection) -> dict[str, int]:
+    """How many calls of api_usage, records of api_usage_log, and leads of both tables lie above it."""
+    is_above = "created_at >= %(watermark)s and created_at <= now()"
+    counts = {
+        "calls": f"select count(*) from api_usage where {is_above}",
+        "log records": f"select count(*) from api_usage_log where {is_above}",
+        "leads": f"select count(*) from (select id from businesses where {is_above}"
+        f" union select id from enhanced_leads where {is_above}) as leads",
+    }
+    found = {}
+    with connection.cursor() as cursor:
+        for what, statement in counts.items():
+            cursor.execute(statement, {"watermark": watermark(connection)})
+            (found[what],) = cursor.fetchone()
+    return found
+
+
+def add_activity(connection: Connection, share: float, after: datetime | None = None) -> dict[str, int]:
     """Let the newest calls and leads happen again, now: `share` of the rows, with new ids and later times.
 
-    Both logs are moved by the same time, so that a call and its second record stay a pair. Returns rows by table.
+    Both logs are moved by the same time, so that a call and its second record stay a pair. Rows that would come to lie
+    before `after` are brought closer together, to lie between then and now. Returns rows by table.
     """
     added = {}
     with connection.cursor() as cursor:
         for leader, followers in (("api_usage", ("api_usage", "api_usage_log")), ("businesses", ("businesses",))):
-            window = _newest(cursor, leader, share)
+            window = _newest(cursor, leader, share, after)
             for table in followers:
                 added[table] = _repeat(cursor, table, window)
     return added
 
 
-def _newest(cursor, table: str, share: float) -> dict:
-    """When the newest `share` of the rows happened, from `first` to `last`, and how far back (`shift`) that is."""
+def _newest(cursor, table: str, share: float, after: datetime | None) -> dict:
+    """When the newest `share` of the rows happened, from `first` to `last`, what is now, and how much closer they get.
+
+    `last` is a little later: the second record of a call is written after it.
+    """
     cursor.execute(
         f"""
-        with past as (select created_at from {table} where created_at <= now())
-        select min(created_at), max(created_at), now() - max(created_at)
-        from (
-            select created_at from past order by created_at desc
-            limit (select greatest(1, round(count(*) * %s)) from past)
-        ) as newest
+        with past as (select created_at from {table} where created_at <= now()),
+
+        newest as (
+            select min(created_at) as first, max(created_at) + interval '2 s' as last
+            from (
+                select created_at from past order by created_at desc
+                limit (select greatest(1, round(count(*) * %(share)s)) from past)
+            ) as newest
+        )
+
+        select first, last, now(), least(1, coalesce(
+            extract(epoch from now() - cast(%(after)s as timestamptz)) / extract(epoch from last - first), 1
+        ))
+        from newest
         """,
-        (share,),
+        {"share": share, "after": after},
     )
-    return dict(zip(("first", "last", "shift"), cursor.fetchone(), strict=True))
+    return dict(zip(("first", "last", "now", "scale"), cursor.fetchone(), strict=True))
 
 
 def _repeat(cursor, table: str, window: dict) -> int:
-    """Copy the rows of this window, moved up to now. Returns how many."""
+    """Copy the rows of this window, so that it ends now. Returns how many."""
     cursor.execute(
         """
         select string_agg(quote_ident(attname), ', ' order by attnum)
@@ -121,7 +159,8 @@ def _repeat(cursor, table: str, window: dict) -> int:
     )
     (columns,) = cursor.fetchone()
     cursor.execute(
-        f"insert into {table} (created_at, {columns}) select created_at + %(shift)s, {columns}"
+        f"insert into {table} (created_at, {columns})"
+        f" select %(now)s - (%(last)s - created_at) * cast(%(scale)s as float), {columns}"
         f" from {table} where created_at between %(first)s and %(last)s",
         window,
     )

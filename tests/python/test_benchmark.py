@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import benchmark
 import psycopg2
 import pytest
-from benchmarks import contenders, goals
-from benchmarks.dbt_runs import Run
+from benchmarks import contenders, goals, source
+from benchmarks.dbt_runs import Dbt, Run
 from benchmarks.panels import (
     CONTENDERS,
     DUCKDB,
@@ -30,10 +32,22 @@ from benchmarks.panels import (
     mart_panels,
 )
 from benchmarks.plot import write_plot
-from benchmarks.size import Measured, check_disk, usage_agrees
+from benchmarks.size import (
+    AFTER_RUN,
+    FEWEST_LIVE,
+    TEN_MINUTES,
+    WITH_NEW_ROWS,
+    Measured,
+    check_disk,
+    check_live,
+    shown_live,
+    usage_agrees,
+)
+from benchmarks.structure import files_behind, longest_path
 from benchmarks.timing import BusySessions, Patience, Timing, TookTooLongError, time_warm
 from clones import PATIENCE_SECONDS
-from conftest import REPOSITORY, query
+from conftest import ONE_SERVER, REPOSITORY, execute, query, spare_parsing
+from embedded_postgres import Server
 from errors import UserFacingError
 
 PROGRAM = [sys.executable, str(REPOSITORY / "scripts" / "benchmark.py")]
@@ -45,10 +59,22 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that one whole benchmark wrote."""
     folder, scratch = tmp_path_factory.mktemp("figures"), tmp_path_factory.mktemp("scratch")
     options = ["--repetitions", "2", "--panel-seconds", "1", "--dbt-runs", "1", "--out", folder, "--scratch", scratch]
-    done = subprocess.run([*PROGRAM, str(API_CALLS), *map(str, options)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    said, on_termination = io.StringIO(), signal.getsignal(signal.SIGTERM)
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(said):
+        patch.setattr("benchmarks.size.Dbt", ParsedBefore)
+        status = benchmark.main([str(API_CALLS), *map(str, options)])
+    signal.signal(signal.SIGTERM, on_termination)
+    assert status == 0, said.getvalue()
     assert not list(scratch.iterdir()), "the throw-away server was not removed"
     return folder
+
+
+class ParsedBefore(Dbt):
+    """dbt that reads the project as it has been read for other tests."""
+
+    def __init__(self, server: Server, database: str, folder: Path, limit_seconds: float) -> None:
+        super().__init__(server, database, folder, limit_seconds)
+        spare_parsing(self._target, server.environment(database))
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +117,83 @@ def test_everything_was_measured(figures: dict) -> None:
         assert all(0 < run["postgres_seconds"] < run["seconds"] for run in runs), name
     assert size["dbt"]["full refresh"][0]["memory_peak_bytes"] > 10_000_000
     assert not any(timing["is_stopped"] for timing in size["freshness"].values())
+    assert {panel["mart"] for panel in size["marts"]} == _marts()
+    for panel in size["marts"]:
+        assert all(seconds > 0 for seconds in panel["planning"]["seconds"]), panel["panel"]
+
+
+def test_rows_lie_above_the_watermark(figures: dict, report: Path) -> None:
+    """As many as ten minutes of business bring, and then 0.1 % of all; the report says how many."""
+    (size,) = figures["sizes"]
+    assert list(size["live"]) == [AFTER_RUN, TEN_MINUTES, WITH_NEW_ROWS]
+    check_live(size["live"][TEN_MINUTES], API_CALLS)
+    new = {what: size["live"][WITH_NEW_ROWS][what] - size["live"][AFTER_RUN][what] for what in FEWEST_LIVE}
+    for what, table in (("calls", "api_usage"), ("log records", "api_usage_log"), ("leads", "businesses")):
+        # and the probes of freshness
+        assert size["rows"][table] * 0.0005 <= new[what] <= size["rows"][table] * 0.0015 + 2, what
+    assert shown_live(size["live"][TEN_MINUTES]).split(", ")[0].split()[0] in (report / "figures.md").read_text()
+
+
+@ONE_SERVER
+def test_new_rows_come_to_lie_where_they_are_wanted(empty_database: str) -> None:
+    """Up to now as far apart as they were, or closer together behind a moment; records of a call stay together."""
+    tables = "api_usage", "api_usage_log", "businesses"
+    rows = "select gen_random_uuid() as id, n as number, now() - (1440 + n) * interval '1 minute' as created_at"
+    made = (
+        f"create table {table} as {rows} from generate_series(1, 100) as n;"
+        f" alter table {table} alter id set default gen_random_uuid();"
+        for table in tables
+    )
+    execute(empty_database, "".join(made))
+    ((since,),) = query(empty_database, "select now() - interval '1 minute'")
+    with source.connect(empty_database) as connection:
+        for share, after, added, span in ((0.5, None, 50, 49 * 60), (0.3, since, 45, 60)):
+            known = {table: [row for (row,) in query(empty_database, f"select id from {table}")] for table in tables}
+            assert source.add_activity(connection, share, after) == dict.fromkeys(tables, added)
+            for table in tables:
+                times = [
+                    time
+                    for row, time in query(empty_database, f"select id, created_at from {table}")
+                    if row not in known[table]
+                ]
+                assert len(times) == added and min(times) >= (after or min(times)), table
+                assert span - 5 < (max(times) - min(times)).total_seconds() < span + 5, table
+    pairs = "select count(*) from api_usage join api_usage_log using (number, created_at)"
+    assert query(empty_database, pairs) == [(195,)]
+
+
+def test_too_few_rows_above_the_watermark_are_refused() -> None:
+    enough = {what: fewest // 10 for what, fewest in FEWEST_LIVE.items()}
+    check_live(enough, 1_000_000)
+    for what in enough:
+        with pytest.raises(UserFacingError, match="above the watermark"):
+            check_live({**enough, what: enough[what] - 1}, 1_000_000)
+
+
+def test_files_and_paths_are_counted() -> None:
+    def node(kind: str, file: str, nodes: tuple = (), macros: tuple = (), package: str = "p") -> dict:
+        depends_on = {"macros": list(macros)} | ({"nodes": list(nodes)} if kind != "macro" else {})
+        return {"resource_type": kind, "original_file_path": file, "package_name": package, "depends_on": depends_on}
+
+    manifest = {
+        "metadata": {"project_name": "p"},
+        "nodes": {
+            "model.p.mart": node("model", "mart.sql", ["model.p.one", "model.p.two"], ["macro.p.a"]),
+            "model.p.one": node("model", "one.sql", ["model.p.two", "seed.p.seed"], ["macro.dbt.x"]),
+            "model.p.two": node("model", "two.sql", ["source.p.s.t"]),
+            "model.p.other": node("model", "other.sql", ["model.p.mart"], ["macro.p.unused"]),
+            "seed.p.seed": node("seed", "seed.csv"),
+        },
+        "macros": {
+            "macro.p.a": node("macro", "ab.sql", macros=["macro.p.b"]),
+            "macro.p.b": node("macro", "ab.sql", macros=["macro.p.a"]),
+            "macro.dbt.x": node("macro", "dbt.sql", macros=["macro.p.c"], package="dbt"),
+            "macro.p.c": node("macro", "c.sql"),
+            "macro.p.unused": node("macro", "unused.sql"),
+        },
+    }
+    assert files_behind(manifest, "mart") == {"mart.sql", "one.sql", "two.sql", "ab.sql", "c.sql"}
+    assert longest_path(manifest) == 4
 
 
 def test_every_mart_has_a_panel() -> None:
@@ -161,6 +264,8 @@ def test_statement_is_stopped_at_the_limit(empty_database: str) -> None:
     with contenders.postgres(empty_database, "public", patience.limit_seconds) as ask:
         timing, answer = time_warm(lambda: ask("select pg_sleep(600)"), patience)
         assert (timing.is_stopped, answer) == (True, [])
+        # Planned, and not carried out
+        assert contenders.planning_seconds(ask, "select pg_sleep(600)") > 0
         assert ask("select 1") == [(1,)]
 
 
@@ -227,7 +332,8 @@ def _measured(api_calls: int, mart_seconds: float = 0.020) -> Measured:
         facts={"settings": settings},
         panels=dict.fromkeys((*PANELS, USAGE_ONLY), by_contender),
         marts={("campaign_analytics", "one campaign"): Timing((mart_seconds,))},
-        behind={"campaign_analytics, one campaign": Timing((mart_seconds,))},
+        planning={("campaign_analytics", "one campaign"): Timing((0.005,))},
+        behind={("campaign_analytics", "one campaign"): Timing((mart_seconds,))},
         upkeep={VIEW: 10.0, DUCKDB: 5.0},
         answers_agree=dict.fromkeys(CONTENDERS, True),
         freshness={"enhanced_leads": Timing((0.1,))},
