@@ -6,7 +6,7 @@
     {{ return([
         'int_api_counted_records', 'int_api_names', 'int_api_paired_records', 'int_api_records', 'int_api_records_named',
         'int_api_records_unioned', 'int_api_usage_blocks', 'int_api_usage_blocks_rollup', 'int_deleted_campaign_blocks',
-        'int_pruned_blocks', 'int_response_times_hourly', 'int_response_times_hourly_rollup',
+        'int_lead_contact_issues', 'int_pruned_blocks', 'int_response_times_hourly', 'int_response_times_hourly_rollup',
     ]) }}
 {% endmacro %}
 

@@ -329,7 +329,7 @@
 
 {# The condition that a row of blocks is not in a rollup. #}
 {% macro is_live(rollup) -%}
-    {{ is_above(rollup_watermark(rollup), 'block_start') }}
+    {{ is_above(once(rollup_watermark(rollup)), 'block_start') }}
 {%- endmacro %}
 
 

@@ -1,8 +1,7 @@
 with issues as (
 
     {% for model in [
-        ref('int_campaign_issues'), ref('int_lead_issues'), ref('int_lead_contact_issues'),
-        ref('int_api_issues'), ref('int_user_issues'),
+        ref('int_campaign_issues'), ref('int_lead_issues'), ref('int_api_issues'), ref('int_user_issues'),
     ] -%}
     select * from {{ model }}
     {% if not loop.last %}union all

@@ -63,8 +63,8 @@ happenings = st.lists(
         st.tuples(st.just("usage"), row, campaign, spelling, seconds_ago, cost),
         st.tuples(st.just("log"), row, campaign, spelling, seconds_ago, cost),
         st.tuples(st.just("hourly sum"), row, campaign, spelling, seconds_ago),
-        st.tuples(st.just("lead"), row, st.integers(1, CAMPAIGNS), seconds_ago),
-        st.tuples(st.just("email"), row, row),
+        st.tuples(st.just("lead"), row, st.integers(1, CAMPAIGNS), seconds_ago, st.just("Acme"), st.none()),
+        st.tuples(st.just("email"), row, row, seconds_ago, st.none()),
         st.tuples(st.just("corrected cost"), row),
         st.tuples(st.just("moved"), row, seconds_ago),
         st.tuples(st.just("qualified"), row),
@@ -78,8 +78,39 @@ happenings = st.lists(
     max_size=24,
 )
 
+LATER_CAMPAIGN = CAMPAIGNS + 1
+"""It comes and goes, and leaves its leads behind."""
+LEADS = ("businesses", "enhanced_leads")
+lead_time = st.one_of(seconds_ago, st.just(-500 * 86400))
+lead = st.tuples(
+    st.sampled_from(["lead", "enhanced lead"]),
+    row,
+    st.integers(1, LATER_CAMPAIGN),
+    lead_time,
+    st.sampled_from(["Acme", "ACME.", "Bolt"]),
+    st.sampled_from([None, "p", "q"]),
+)
+happenings_to_leads = st.lists(
+    st.one_of(
+        lead,
+        lead,
+        st.tuples(st.just("email"), row, row, seconds_ago, st.sampled_from([50, 101])),
+        st.tuples(st.just("profile"), row, row),
+        st.tuples(st.just("found again"), st.sampled_from(LEADS), row, lead_time),
+        st.tuples(st.just("renamed"), st.sampled_from(LEADS), row, st.sampled_from(["Acme", "Bolt"])),
+        st.tuples(st.just("deleted"), st.sampled_from([*LEADS, "lead_emails", "lead_social_profiles"]), row),
+        st.tuples(st.sampled_from(["campaign comes", "campaign goes"])),
+        st.tuples(st.just("run"), st.sampled_from(SETTLE_SECONDS)),
+    ),
+    min_size=12,
+    max_size=40,
+)
 
-CLEAR = "truncate campaigns, businesses, lead_emails, api_usage, api_usage_log, api_cost_tracking;"
+
+CLEAR = (
+    "truncate campaigns, businesses, enhanced_leads, lead_emails, lead_social_profiles, api_usage, api_usage_log,"
+    " api_cost_tracking;"
+)
 CAMPAIGN_ROWS = "".join(
     f"""insert into campaigns (id, user_id, name, status, settings, created_at)
     values ('{uuid(1, number)}', '{uuid(2, number)}', 'c', 'active', '{{"min_confidence_score": 80}}', '2026-01-01');"""
@@ -100,6 +131,18 @@ begin
     end loop;
 end
 $$
+"""
+
+
+OTHER_COLUMNS = """
+alter table campaigns add settings jsonb;
+alter table businesses add place_id text;
+alter table lead_emails add verification_score int, add created_at timestamptz;
+create table enhanced_leads (
+    id uuid primary key, campaign_id uuid, business_name text, phone text, confidence_score int,
+    discovery_cost numeric(10,4), enrichment_sources jsonb, created_at timestamptz
+);
+create index on api_usage (created_at);
 """
 
 
@@ -142,19 +185,32 @@ class Project:
 @pytest.fixture(scope="module")
 def project(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     with new_database(server) as dsn:
-        execute(dsn, TABLES + "alter table campaigns add settings jsonb; create index on api_usage (created_at);")
+        execute(dsn, TABLES + OTHER_COLUMNS)
         yield Project(dsn, tmp_path_factory.mktemp("targets"))
 
 
-@settings(
+few_examples = settings(
     max_examples=6,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # to find a smaller example takes many builds
     suppress_health_check=list(HealthCheck),
 )
+
+
+@few_examples
 @given(happenings=happenings)
 def test_any_history_gives_what_a_full_refresh_gives(project: Project, happenings: list[tuple]) -> None:
+    assert_history_is_followed(project, happenings)
+
+
+@few_examples
+@given(happenings=happenings_to_leads)
+def test_any_history_of_leads_gives_what_a_full_refresh_gives(project: Project, happenings: list[tuple]) -> None:
+    assert_history_is_followed(project, happenings)
+
+
+def assert_history_is_followed(project: Project, happenings: list[tuple]) -> None:
     project.reset()
     project.run("--full-refresh", settle_seconds=SETTLE_SECONDS[0])
     settle_seconds = SETTLE_SECONDS[0]
@@ -168,6 +224,17 @@ def test_any_history_gives_what_a_full_refresh_gives(project: Project, happening
     incremental = mart_rows(project.dsn)
     project.run("--full-refresh")
     assert_same_marts(incremental, mart_rows(project.dsn))
+
+
+KINDS = {
+    "api_usage": 3,
+    "api_usage_log": 4,
+    "businesses": 6,
+    "enhanced_leads": 6,
+    "lead_emails": 7,
+    "lead_social_profiles": 8,
+}
+"""What a row's id begins with."""
 
 
 def statement_of(happening: str, *values: object) -> str:
@@ -224,20 +291,20 @@ def statement_of(happening: str, *values: object) -> str:
                     "hour": f"::extract(hour from {time})",
                 },
             )
-        case "lead", row, campaign, ago:
-            return upsert(
-                "businesses",
-                {
-                    "id": uuid(6, row),
-                    "campaign_id": uuid(1, campaign),
-                    "business_name": "Acme",
-                    "phone": "5550100001",
-                    "confidence_score": 14 * row,
-                    "discovery_cost": 0.1 * row,
-                    "created_at": before_now(ago),
-                },
-            )
-        case "email", row, lead:
+        case "lead" | "enhanced lead", row, campaign, ago, name, place:
+            lead = {
+                "id": uuid(6, row),
+                "campaign_id": uuid(1, campaign),
+                "business_name": name,
+                "phone": "5550100001",
+                "confidence_score": 14 * row,
+                "discovery_cost": 0.1 * row,
+                "created_at": before_now(ago),
+            }
+            if happening == "lead":
+                return upsert("businesses", {**lead, "place_id": place})
+            return upsert("enhanced_leads", {**lead, "confidence_score": 21 * row, "enrichment_sources": f"{row}"})
+        case "email", row, lead, ago, score:
             return upsert(
                 "lead_emails",
                 {
@@ -245,8 +312,20 @@ def statement_of(happening: str, *values: object) -> str:
                     "lead_id": uuid(6, lead),
                     "email": f"{row}@acme.example",
                     "verification_status": "deliverable" if row % 2 else "pending",
+                    "verification_score": score,
+                    "created_at": before_now(ago),
                 },
             )
+        case "profile", row, lead:
+            return upsert("lead_social_profiles", {"id": uuid(8, row), "lead_id": uuid(6, lead), "platform": "x"})
+        case "found again", table, row, ago:
+            return f"update {table} set created_at = {before_now(ago)[2:]} where id = '{uuid(6, row)}';"
+        case "renamed", table, row, name:
+            return f"update {table} set business_name = '{name}' where id = '{uuid(6, row)}';"
+        case "campaign comes", *_:
+            return upsert("campaigns", {"id": uuid(1, LATER_CAMPAIGN), "name": "later", "status": "active"})
+        case "campaign goes", *_:
+            return f"delete from campaigns where id = '{uuid(1, LATER_CAMPAIGN)}';"
         case "corrected cost", row:
             return f"update api_usage set cost = coalesce(cost, 0) + 1 where id = '{uuid(3, row)}';"
         case "moved", row, ago:
@@ -259,7 +338,7 @@ def statement_of(happening: str, *values: object) -> str:
                 f" where id = '{uuid(1, campaign)}';"
             )
         case "deleted", table, row:
-            kind = {"api_usage": 3, "api_usage_log": 4, "businesses": 6, "lead_emails": 7}[table]
+            kind = KINDS[table]
             return f"delete from {table} where id = '{uuid(kind, row)}';"
     raise ValueError(happening)
 
@@ -470,6 +549,107 @@ def test_nothing_new_is_not_looked_for_in_old_rows(started: Project) -> None:
     (after,) = query(started.dsn, scans)[0]
     execute(started.dsn, "drop index api_usage_log_created_at_idx")
     assert after - before < 2000
+
+
+def duplicates(project: Project) -> dict[int, int]:
+    """Number of each duplicate and of the oldest of its kind, as both lists have them: of leads, and of defects."""
+    listed = query(project.dsn, "select id, duplicate_of from analytics.enhanced_leads where duplicate_of is not null")
+    defects = query(
+        project.dsn,
+        "select record_id, split_part(details, ' lead ', 2) from analytics.data_quality_issues"
+        " where issue_type = 'duplicate_lead'",
+    )
+    assert sorted(defects) == sorted(listed)
+    return {int(lead[-4:]): int(oldest[-4:]) for lead, oldest in listed}
+
+
+def found(row: int, days_ago: float, name: str = "Acme", place: str | None = None) -> str:
+    return statement_of("lead", row, 1, round(days_ago * 86400), name, place)
+
+
+@pytest.fixture
+def with_leads(project: Project) -> Project:
+    """The first three are one business by name and phone, and so are the third and the fourth by place."""
+    project.reset()
+    execute(project.dsn, found(1, 40) + found(2, 30) + found(3, 20, place="p") + found(4, 0.1, name="Bolt", place="p"))
+    project.run("--full-refresh")
+    assert duplicates(project) == {2: 1, 3: 1, 4: 3}
+    return project
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (statement_of("deleted", "businesses", 1), {3: 2, 4: 3}),
+        (statement_of("renamed", "businesses", 1, "Bolt"), {3: 2, 4: 1}),
+        (statement_of("deleted", "businesses", 3), {2: 1}),
+        (found(5, 60), {1: 5, 2: 5, 3: 5, 4: 3}),
+        (found(5, 25, name="Bolt"), {2: 1, 3: 1, 4: 5}),
+        (statement_of("found again", "businesses", 1, 25 * 86400), {1: 2, 3: 2, 4: 3}),
+        (f"update businesses set campaign_id = '{uuid(1, 2)}' where id = '{uuid(6, 1)}'", {3: 2, 4: 3}),
+    ],
+    ids=["oldest goes", "other name", "middle goes", "older one", "between", "moved", "other campaign"],
+)
+def test_old_duplicates_follow_what_changes(with_leads: Project, change: str, expected: dict[int, int]) -> None:
+    execute(with_leads.dsn, change)
+    with_leads.run()
+    assert duplicates(with_leads) == expected
+
+
+def test_a_lead_is_found_to_be_a_duplicate_at_once(with_leads: Project) -> None:
+    execute(with_leads.dsn, found(5, -500, name="Far ahead"))
+    with_leads.run()
+    assert duplicates(with_leads) == {2: 1, 3: 1, 4: 3}
+    for row, name in ((6, "Bolt"), (7, "Far ahead"), (8, "Far ahead")):
+        now = f"::now() + {row} * interval '1 second'"
+        execute(with_leads.dsn, found(row, 0, name=name).replace(before_now(0)[2:], now[2:]))
+    assert duplicates(with_leads) == {2: 1, 3: 1, 4: 3, 5: 7, 6: 4, 8: 7}
+
+
+def test_a_run_that_is_killed_between_keys_and_defects_of_leads(with_leads: Project) -> None:
+    worse = f"update businesses set discovery_cost = -1 where id = '{uuid(6, 2)}';"
+    execute(with_leads.dsn, worse + statement_of("deleted", "businesses", 1))
+    result = with_leads.invoke("run", "--select", "int_source_changes", "int_lead_keys_rollup")
+    assert result.success, describe_failures(result)
+    assert duplicates(with_leads) == {3: 2, 4: 3}
+    negative = "select count(*) from analytics.data_quality_issues where issue_type = 'negative_cost'"
+    assert query(with_leads.dsn, negative) == [(0,)]
+    with_leads.run()
+    assert query(with_leads.dsn, negative) == [(1,)]
+    assert_as_after_full_refresh(with_leads)
+
+
+def test_an_email_that_has_waited_for_its_lead_hides_no_other_row(with_leads: Project) -> None:
+    """It is one more row of a block that is looked at, and not new: an old row that is may not pass for it."""
+    execute(with_leads.dsn, statement_of("email", 1, 5, 3 * 86400, 50))
+    with_leads.run()
+    execute(with_leads.dsn, found(5, 0, name="Late") + statement_of("enhanced lead", 1, 1, 40 * 86400, "Acme", None))
+    with_leads.run()
+    assert_as_after_full_refresh(with_leads)
+
+
+def test_defects_are_not_looked_for_in_all_leads(with_leads: Project) -> None:
+    tables = "('businesses', 'lead_emails', 'lead_social_profiles')"
+    read = f"select sum(seq_tup_read + idx_tup_fetch) from pg_stat_user_tables where relname in {tables}"
+    filler = """
+    insert into businesses (id, campaign_id, business_name, phone, confidence_score, discovery_cost, created_at)
+    select md5('lead ' || n)::uuid, :campaign, 'n' || n, '5550100001', 90, 1, now() - n * interval '1 hour'
+    from generate_series(2, 3000) as n;
+    insert into lead_emails (id, lead_id, email, created_at)
+    select md5('email ' || n)::uuid, md5('lead ' || n)::uuid, 'e', now() - n * interval '1 hour'
+    from generate_series(2, 3000) as n;
+    create index leads_by_time on businesses (created_at);
+    create index emails_by_lead on lead_emails (lead_id);
+    """
+    execute(with_leads.dsn, filler.replace(":campaign", f"'{uuid(1, 1)}'"))
+    with_leads.run()
+    execute(with_leads.dsn, "analyze")
+    execute(with_leads.dsn, "select pg_stat_force_next_flush()")
+    (before,) = query(with_leads.dsn, read)[0]
+    query(with_leads.dsn, "select count(*), pg_stat_force_next_flush() from analytics.data_quality_issues")
+    (after,) = query(with_leads.dsn, read)[0]
+    execute(with_leads.dsn, "drop index leads_by_time; drop index emails_by_lead")
+    assert after - before < 500
 
 
 def test_a_range_is_replayed(started: Project) -> None:

@@ -1,58 +1,69 @@
 -- One row per lead that is not the oldest of its kind in its campaign: same place_id, or same name and phone.
-{%- set keys = {
-    'place': [blank_to_null('place_id')],
-    'name_and_phone': [name_key('business_name'), phone_key('phone')],
-} %}
-{%- set kinds = {} %}
-{%- for kind, expressions in keys.items() %}
-{%- set partition = 'partition by campaign_id, ' ~ expressions | join(', ') %}
-{%- do kinds.update({kind: partition ~ ' order by created_at, lead_id'}) %}
-{%- endfor %}
--- The leads are read twice, because what a CTE gives twice is computed for all campaigns, whichever is asked for.
-with candidates as (
+with leads as (
 
-    {% for kind, window in kinds.items() -%}
-    select
-        lead_id,
-        campaign_id,
-        first_value(lead_id) over ({{ window }}) as candidate_id,
-        first_value(created_at) over ({{ window }}) as candidate_created_at
-    from {{ ref('int_leads_unioned') }}
-    where
-        campaign_id is not null
-        {%- for expression in keys[kind] %}
-        and {{ expression }} is not null
-        {%- endfor %}
-    {% if not loop.last %}
+    {{ lead_keys(window_filter('live', rollup='int_lead_keys_rollup')) }}
+
+),
+
+live as (
+
+    select *
+    from leads
+    where {{ is_live('int_lead_keys_rollup') }}
+
+),
+
+live_keys as (
+
+    {{ keys_of_leads('live') }}
+
+),
+
+-- of both sides of the watermark: a lead that is dated far ahead is in the rollup, and younger than a live one
+alike as (
+
+    select * from live_keys
+    {%- for key in ['place_key', 'name_key'] %}
     union all
-
-    {% endif %}
+    select
+        rolled_up.{{ key }} as shared_key,
+        rolled_up.lead_id,
+        rolled_up.source_table,
+        rolled_up.campaign_id,
+        rolled_up.created_at
+    from (select distinct shared_key from live_keys) as wanted
+    inner join {{ ref('int_lead_keys_rollup') }} as rolled_up
+        on wanted.shared_key = rolled_up.{{ key }}
     {%- endfor %}
 
 ),
 
-ranked as (
+older as (
 
+    {{ older_leads('alike') }}
+    union all
     select
         lead_id,
+        source_table,
         campaign_id,
-        candidate_id,
-        -- by campaign too, so that a filter on the campaign reaches the leads
-        row_number() over (partition by campaign_id, lead_id order by candidate_created_at, candidate_id) as age_rank
-    from candidates
-    where lead_id <> candidate_id
+        created_at,
+        duplicate_of as original_id,
+        original_created_at
+    from {{ ref('int_lead_keys_rollup') }}
+    where duplicate_of is not null
 
 ),
 
 oldest as (
 
-    select
-        lead_id,
-        campaign_id,
-        candidate_id as duplicate_of
-    from ranked
-    where age_rank = 1
+    {{ oldest_leads('older') }}
 
 )
 
-select * from oldest
+select
+    lead_id,
+    source_table,
+    campaign_id,
+    created_at,
+    original_id as duplicate_of
+from oldest

@@ -3,7 +3,7 @@
 {%- set common = [
     'campaign_id', 'business_name', 'address', 'phone', 'website', 'discovery_source', 'confidence_score',
     'discovery_cost', 'enrichment_cost', 'total_cost', 'enrichment_sources',
-    'created_at', 'updated_at', 'exported_at',
+    'malformed_fields', 'created_at', 'updated_at', 'exported_at',
 ] %}
 {%- set of_businesses = {
     'user_id': type_uuid(), 'place_id': dbt.type_string(), 'email': dbt.type_string(),
