@@ -41,7 +41,12 @@
                 or (
                     pg_class.relname in ('{{ former_relations() | join("', '") }}')
                     and pg_namespace.nspname = '{{ target.schema }}_intermediate'
-                    and exists (select from {{ rollup_state() }} where rollup = 'int_api_records_hourly_rollup')
+                    and exists (
+                        select from pg_class as successor
+                        where
+                            successor.relname = 'int_api_records_hourly_rollup'
+                            and successor.relnamespace = pg_namespace.oid
+                    )
                 )
             )
             and pg_class.relkind in ('r', 'v', 'm')
@@ -74,10 +79,6 @@
                     end;
                 end loop;
             end loop;
-            delete from {{ rollup_state() }} as state
-            where
-                rollup in ('{{ former_relations() | join("', '") }}')
-                and to_regclass(format('%I.%I', '{{ target.schema }}_intermediate', rollup)) is null;
         end
         $drop_retired$
     {% endset %}

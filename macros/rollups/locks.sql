@@ -42,7 +42,12 @@
 #}
 {% macro lock_rollup() -%}
     {%- set wanted = {model.name: 'update'} -%}
-    {%- if this_rollup().upstream %}{% do wanted.update({this_rollup().upstream: 'share'}) %}{% endif -%}
+    {%- set above = [this_rollup().upstream] -%}
+    {#- which grows while it is gone through -#}
+    {%- for upstream in above if upstream -%}
+        {%- do wanted.update({upstream: 'share'}) -%}
+        {%- do above.append(graph.nodes['model.' ~ model.package_name ~ '.' ~ upstream].config.meta.rollup.upstream) -%}
+    {%- endfor %}
     do $lock_rollup$
     declare
         give_up_at constant timestamptz := clock_timestamp() + interval '{{ var('rollup_lock_wait_seconds') }} seconds';

@@ -21,6 +21,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY, drop_database, execute
 from dbt.adapters.contracts.relation import RelationType
+from dbt.adapters.factory import reset_adapters
 from dbt.tests.adapter.materialized_view.basic import MaterializedViewBasic
 from dbt.tests.adapter.simple_copy.test_copy_uppercase import BaseSimpleCopyUppercase
 from dbt.tests.adapter.simple_seed import seeds
@@ -88,6 +89,7 @@ create table {{schema}}.{name} (
 @pytest.fixture(scope="module")
 def database(servers: Callable[[str], Server]) -> Iterator[dict[str, Any]]:
     """How to reach a database of the name, and as the user, that the classes expect."""
+    reset_adapters()  # one of another test's in this process knows a database that has gone
     server = servers("embedded")
     names = ("dbt", "dbtMixedCase")
     for name in names:

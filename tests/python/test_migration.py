@@ -521,9 +521,10 @@ def test_the_marts_show_the_same(server: Server, empty_database: str, migrate: M
 
     with copy_of(server, environment_of(dsn)["PGDATABASE"]) as before:
         assert migrate(dsn, apply=True, keep_enhanced=keep_enhanced), migrate.output
-        at_one_moment(lambda: _assert_nothing_but_cured(dsn, before))
+        # what is listed of rows that have gone is listed until the next run
+        at_one_moment(lambda: _assert_nothing_but_cured(dsn, before, set(MARTS) - {"data_quality_issues"}))
         build(dsn, target_path)
-        at_one_moment(lambda: _assert_nothing_but_cured(dsn, before))
+        at_one_moment(lambda: _assert_nothing_but_cured(dsn, before, set(MARTS)))
 
         assert migrate(dsn, down=True, apply=True), migrate.output
         assert _of_application(dsn) == application
@@ -531,8 +532,8 @@ def test_the_marts_show_the_same(server: Server, empty_database: str, migrate: M
         assert_equal_marts(dsn, before)
 
 
-def _assert_nothing_but_cured(dsn: str, before: str) -> None:
-    """The marts are as they were, but that no defect of the rows in quarantine is listed any more."""
+def _assert_nothing_but_cured(dsn: str, before: str, marts: set[str]) -> None:
+    """These marts are as they were, but that no defect of the rows in quarantine is listed any more."""
     moved = query(dsn, "select 'lead_emails', id::text from analytics_quarantine.lead_emails")
     moved += query(dsn, "select 'lead_social_profiles', id::text from analytics_quarantine.lead_social_profiles")
     expected = _marts(before)
@@ -542,7 +543,7 @@ def _assert_nothing_but_cured(dsn: str, before: str) -> None:
     assert len({row["record_id"] for row in cured}) == len(moved)
     expected["data_quality_issues"] = [row for row in issues if row not in cured]
     for mart, rows in _marts(dsn).items():
-        assert rows == expected[mart], mart
+        assert rows == expected[mart] or mart not in marts, mart
 
 
 def _marts(dsn: str) -> dict[str, list[dict]]:

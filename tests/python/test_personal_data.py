@@ -213,7 +213,7 @@ def test_reader_cannot_get_at_key_or_values(masked: str, statement: str) -> None
 def test_reader_finds_no_function_that_makes_pseudonyms(masked: str) -> None:
     """One that could be called would turn every phone number there is into its pseudonym."""
     functions = query(masked, "select proname from pg_proc where pronamespace::regnamespace::text ~ '^analytics'")
-    assert {name for (name,) in functions} == {"try_cast", "pair_in_order", "rollup_watermark"}
+    assert {name for (name,) in functions} == {"try_cast", "pair_in_order", "rollup_watermark", "rollup_version"}
 
 
 @ONE_SERVER
