@@ -159,7 +159,6 @@
     hourly_sums as (
 
         select
-            record_id,
             pairing_key,
             campaign_id,
             api_service,
@@ -375,7 +374,6 @@
         last_successful_call,
         last_seen_at,
         response_time_buckets,
-        cast(null as bigint[]) as response_time_calls,
         log_record_ids,
         open_record_id,
         cast(null as {{ type_timestamptz() }}) as kept_at

@@ -58,6 +58,17 @@
 #}
 
 
+{# The rollup of one of these grains with its live part. #}
+{% macro usage_with_live_part(grain, period) -%}
+    {%- set rollup = 'int_' ~ grain ~ '_rollup' -%}
+    {{ with_live_part(
+        rollup, period,
+        live=context['of_' ~ grain]('(' ~ api_records_hourly('live', rollup=rollup) ~ ') as records'),
+        summed_by=grain,
+    ) }}
+{%- endmacro %}
+
+
 {# Calls by campaign, service, endpoint, date and hour. #}
 {% macro api_usage_hourly(usage='usage') -%}
     select
@@ -198,7 +209,7 @@
         last_successful_call,
         last_seen_at,
         response_time_buckets,
-        response_time_calls,
+        cast(null as bigint[]) as response_time_calls,
         cast(null as {{ type_ratio() }}) as p95_response_time_ms
     from {{ records }}
     where is_counted and open_record_id is null and {{ where }}
@@ -292,7 +303,7 @@
         case when is_counted and campaign_id is not null then array[campaign_id] end as campaign_ids,
         cast(0 as {{ dbt.type_bigint() }}) as active_campaigns,
         case when is_counted then response_time_buckets end as response_time_buckets,
-        response_time_calls,
+        cast(null as bigint[]) as response_time_calls,
         {%- for percentage in [50, 95, 99] %}
         cast(null as {{ type_ratio() }}) as p{{ percentage }}_response_time_ms{{ ',' if not loop.last }}
         {%- endfor %}

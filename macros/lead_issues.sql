@@ -12,8 +12,7 @@
     without_lead as (
 
         {{ contact_issues_without_lead(
-            '(' ~ window_filter(window) ~ ' or source_created_at >= (select watermark from (' ~ rollup_upstream()
-            ~ ') as upstream))'
+            '(' ~ window_filter(window) ~ ' or source_created_at >= ' ~ run_watermark() ~ ')'
         ) }}
 
     )

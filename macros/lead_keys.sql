@@ -94,20 +94,3 @@
 {% macro is_written_anew(written) -%}
     (block_start, lead_id) in (select block_start, lead_id from {{ written }})
 {%- endmacro %}
-
-
-{#
-  An incremental strategy: replace_window, for a rollup that writes more than its window. `meta.rollup.replaces` names a
-  macro that gives the condition on the rows that go beside it.
-#}
-{% macro get_incremental_replace_more_sql(arguments) %}
-    {%- set rollup = this_rollup() -%}
-    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
-    delete from {{ arguments.target_relation }}
-    where
-        {{ in_periods(changed_window(), rollup.period) }}
-        or {{ context[rollup.replaces](arguments.temp_relation) }};
-
-    insert into {{ arguments.target_relation }} ({{ columns }})
-    select {{ columns }} from {{ arguments.temp_relation }}
-{% endmacro %}

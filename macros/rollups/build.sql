@@ -112,11 +112,19 @@
 {%- endmacro %}
 
 
-{# An incremental strategy: what lies in the window goes, and what has been computed for it comes. #}
+{#
+  An incremental strategy: what lies in the window goes, and what has been computed for it comes. A rollup that writes more
+  than its window names in `meta.rollup.replaces` a macro with the condition on the rows that go beside it.
+#}
 {% macro get_incremental_replace_window_sql(arguments) %}
+    {%- set rollup = this_rollup() -%}
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
     delete from {{ arguments.target_relation }}
-    where {{ in_periods(changed_window(), this_rollup().period, this_rollup().get('prefix', 'call')) }};
+    where
+        {{ in_periods(changed_window(), rollup.period, rollup.get('prefix', 'call')) }}
+        {%- if rollup.replaces %}
+        or {{ context[rollup.replaces](arguments.temp_relation) }}
+        {%- endif %};
 
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }} from {{ arguments.temp_relation }}

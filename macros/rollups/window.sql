@@ -255,6 +255,43 @@
 {%- endmacro %}
 
 
+{#
+  A rollup by hour or day with its live part: closed periods as the rollup has them, and open ones with what `live`, a
+  select of the same columns, has of them, added up by the macro `summed_by`.
+#}
+{% macro with_live_part(rollup, period, live, summed_by, prefix='call') -%}
+    select {{ columns_of(rollup) }}
+    from {{ ref(rollup) }}
+    where {{ is_closed(rollup, period, prefix) }}
+    union all
+    select *
+    from (
+        with open_periods as (
+
+            select {{ columns_of(rollup) }}
+            from {{ ref(rollup) }}
+            where {{ is_open(rollup, period, prefix) }}
+            union all
+            select *
+            from (
+
+                {{ live }}
+
+            ) as live
+
+        ),
+
+        open_sums as (
+
+            {{ context[summed_by]('open_periods') }}
+
+        )
+
+        select * from open_sums
+    ) as open_part
+{%- endmacro %}
+
+
 {# The condition that a record of a log is in a part of the definition (macros/api_calls.sql). #}
 {% macro is_in_part(part, window, rollup, column='source_created_at') -%}
     {%- if part == 'all' -%}

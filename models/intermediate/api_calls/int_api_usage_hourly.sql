@@ -1,35 +1,8 @@
 -- One row per campaign, service, endpoint, date and hour with a call. avg_response_time_ms is not additive:
 -- take timed_response_ms over timed_request_count.
-{% set rollup = 'int_api_usage_hourly_rollup' -%}
-with live as (
+with hourly as (
 
-    {{ api_records_hourly('live', rollup=rollup) }}
-
-),
-
-open_hours as (
-
-    select {{ columns_of(rollup) }}
-    from {{ ref('int_api_usage_hourly_rollup') }}
-    where {{ is_open(rollup, 'hour') }}
-    union all
-    {{ of_api_usage_hourly('live') }}
-
-),
-
-open_sums as (
-
-    {{ api_usage_hourly('open_hours') }}
-
-),
-
-hourly as (
-
-    select {{ columns_of(rollup) }}
-    from {{ ref('int_api_usage_hourly_rollup') }}
-    where {{ is_closed(rollup, 'hour') }}
-    union all
-    select * from open_sums
+    {{ usage_with_live_part('api_usage_hourly', 'hour') }}
 
 ),
 

@@ -5,7 +5,6 @@ with kept as (
     select
         *,
         {{ utc_hour('block_start') }} as utc_hour,
-        cast(null as bigint[]) as response_time_calls,
         cast(null as {{ type_uuid() }}) as open_record_id,
         cast('-infinity' as {{ type_timestamptz() }}) as kept_at
     from {{ ref('int_deleted_campaign_calls') }}

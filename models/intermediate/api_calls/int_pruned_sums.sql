@@ -5,7 +5,6 @@ with kept as (
     select
         *,
         {{ utc_hour('block_start') }} as utc_hour,
-        cast(null as bigint[]) as response_time_calls,
         cast(null as {{ type_uuid() }}) as open_record_id
     from {{ ref('int_pruned_calls') }}
     where {{ is_kept_when_pruned('block_start') }}

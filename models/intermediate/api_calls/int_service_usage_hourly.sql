@@ -1,34 +1,7 @@
 -- One row per service, date and hour with a call.
-{% set rollup = 'int_service_usage_hourly_rollup' -%}
-with live as (
+with hourly as (
 
-    {{ api_records_hourly('live', rollup=rollup) }}
-
-),
-
-open_hours as (
-
-    select {{ columns_of(rollup) }}
-    from {{ ref('int_service_usage_hourly_rollup') }}
-    where {{ is_open(rollup, 'hour') }}
-    union all
-    {{ of_service_usage_hourly('live') }}
-
-),
-
-open_sums as (
-
-    {{ service_usage_hourly('open_hours') }}
-
-),
-
-hourly as (
-
-    select {{ columns_of(rollup) }}
-    from {{ ref('int_service_usage_hourly_rollup') }}
-    where {{ is_closed(rollup, 'hour') }}
-    union all
-    select * from open_sums
+    {{ usage_with_live_part('service_usage_hourly', 'hour') }}
 
 )
 
