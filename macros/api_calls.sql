@@ -213,10 +213,17 @@
         case
             when paired.source_table = 'api_usage' then paired.paired_credits_used else paired.credits_used
         end as call_credits_used,
+        {%- set priced_by_credits = 'paired.credit_price * paired.paired_credits_used' %}
+        {%- set has_no_cost = 'paired.credit_price is not null and coalesce(paired.cost, 0) = 0' %}
+        case when {{ has_no_cost }} then coalesce({{ possible_cost(priced_by_credits) }}, paired.cost) else paired.cost end
+            as call_cost,
+        coalesce(paired.list_cost, {{ possible_cost(priced_by_credits) }}) as call_list_cost,
+        paired.is_cost_estimated or ({{ has_no_cost }} and paired.paired_credits_used is not null)
+            as is_call_cost_estimated,
         case paired.source_table
             when 'api_usage' then true
             when 'api_usage_log' then paired.paired_record_id is null
-            else logged.pairing_key is null
+            else logged.pairing_key is null and repeated.endpoint is null
         end as is_counted,
         {%- if part == 'settled' %}
         paired.source_table <> 'api_cost_tracking'
@@ -234,6 +241,10 @@
             paired.source_table = 'api_cost_tracking'
             and paired.pairing_key = logged.pairing_key
             and paired.utc_hour = logged.utc_hour
+    left join {{ ref('repeating_endpoints') }} as repeated
+        on
+            paired.source_table = repeated.source_table
+            and paired.endpoint = repeated.endpoint
 {%- endmacro %}
 
 
@@ -288,6 +299,7 @@
         rate_limit_remaining,
         credits_used,
         is_service_known,
+        credit_price,
         is_cost_estimated,
         created_at
     from {{ ref('int_api_open_ends') }}
@@ -322,9 +334,9 @@
             sum(success_count) as success_count,
             sum(error_count) as error_count,
             count(paired_record_id) as paired_count,
-            sum(cost) as cost,
-            sum(case when is_cost_estimated then cost else 0 end) as estimated_cost,
-            sum(list_cost) as list_cost,
+            sum(call_cost) as cost,
+            sum(case when is_call_cost_estimated then call_cost else 0 end) as estimated_cost,
+            sum(call_list_cost) as list_cost,
             sum(cast(response_time_ms as {{ dbt.type_bigint() }}) * request_count) as timed_response_ms,
             sum(case when response_time_ms is not null then request_count else 0 end) as timed_request_count,
             sum(call_credits_used) as credits_used,

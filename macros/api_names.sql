@@ -44,21 +44,36 @@
         left join service_aliases
             on {{ spelling_key('spellings.recorded_service') }} = service_aliases.alias
 
+    ),
+
+    spelled as (
+
+        select
+            *,
+            {{ endpoint_spellings('recorded_endpoint') }} as endpoint_spellings
+        from with_service
+
     )
 
     select
-        with_service.recorded_service,
-        with_service.recorded_endpoint,
-        with_service.api_service,
+        spelled.recorded_service,
+        spelled.recorded_endpoint,
+        spelled.api_service,
         coalesce(
-            endpoint_aliases.endpoint, {{ unlisted_name('with_service.recorded_endpoint') }}
+            {%- for spelling in [1, 2, 3] %}
+            (
+                select endpoint_aliases.endpoint
+                from endpoint_aliases
+                where
+                    endpoint_aliases.api_service = spelled.api_service
+                    and endpoint_aliases.alias = {{ spelling_key('spelled.endpoint_spellings[' ~ spelling ~ ']') }}
+            ),
+            {%- endfor %}
+            {{ unlisted_endpoint('spelled.endpoint_spellings[3]') }},
+            {{ unlisted_endpoint('spelled.endpoint_spellings[1]') }}
         ) as endpoint,
-        with_service.is_service_known
-    from with_service
-    left join endpoint_aliases
-        on
-            with_service.api_service = endpoint_aliases.api_service
-            and {{ spelling_key('with_service.recorded_endpoint') }} = endpoint_aliases.alias
+        spelled.is_service_known
+    from spelled
 {%- endmacro %}
 
 
@@ -80,13 +95,20 @@
 {%- endmacro %}
 
 
-{# Named records with their list price, and with that as their cost where none is recorded. #}
+{#
+  Named records with their list price, and with that as their cost where none is recorded. A log that records credits
+  writes a cost of 0 when it knows none.
+#}
 {% macro priced_api_records(records) -%}
+    {%- set is_estimated = '(list_cost is not null and (recorded_cost is null or recorded_cost = 0 and credit_price is not null))' -%}
     with priced as (
 
         select
             records.*,
-            {{ possible_cost('prices.list_price_usd * records.request_count') }} as list_cost
+            {{ possible_cost(
+                'prices.list_price_usd * case prices.unit when \'credit\' then records.credits_used else records.request_count end'
+            ) }} as list_cost,
+            case when prices.unit = 'credit' then prices.list_price_usd end as credit_price
         from {{ records }} as records
         left join {{ ref('int_api_prices') }} as prices
             on
@@ -112,14 +134,43 @@
         success_count,
         error_count,
         recorded_cost,
-        cast(list_cost as {{ type_money() }}) as list_cost,
-        cast(coalesce(recorded_cost, list_cost) as {{ type_money() }}) as cost,
+        list_cost,
+        case when {{ is_estimated }} then list_cost else recorded_cost end as cost,
         response_time_ms,
         http_status_code,
         rate_limit_remaining,
         credits_used,
         is_service_known,
-        recorded_cost is null and list_cost is not null as is_cost_estimated,
+        credit_price,
+        {{ is_estimated }} as is_cost_estimated,
         created_at
     from priced
 {%- endmacro %}
+
+
+{# For on-run-end: the services of whose calls the list prices none, so that nobody takes their missing list cost for a gap. #}
+{% macro tell_of_unpriced_services() %}
+    {% set daily = ref('int_service_usage_daily') %}
+    {% if not execute %}{{ return('') }}{% endif %}
+    {% set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list %}
+    {% if 'int_service_usage_daily' not in built %}{{ return('') }}{% endif %}
+    {% set query %}
+        select api_service, sum(request_count) as calls
+        from {{ daily }}
+        where request_count > 0
+        group by api_service
+        having count(list_cost) = 0
+        order by calls desc, api_service
+    {% endset %}
+    {% set texts = [] %}
+    {% for service, calls in run_query(query).rows %}
+        {% do texts.append(service ~ ' (' ~ calls ~ ')') %}
+    {% endfor %}
+    {% if texts %}
+        {{ log(
+            'Services none of whose calls has a list price, and the number of calls: ' ~ texts | join(', ')
+            ~ '. Add their prices to seeds/api_prices.csv', info=true
+        ) }}
+    {% endif %}
+    {{ return('') }}
+{% endmacro %}

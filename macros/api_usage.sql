@@ -12,7 +12,7 @@
     max(
         case
             when {{ value }} is not null
-                then cast({{ timestamp }} at time zone 'UTC' as text) || ' ' || {{ key }} || ' ' || {{ value }}
+                then {{ time_text(timestamp) }} || ' ' || {{ key }} || ' ' || {{ value }}
         end collate "C"
     )
 {%- endmacro %}

@@ -193,3 +193,9 @@
     {% endif %}
     {{ return('') }}
 {% endmacro %}
+
+
+{# What a mart's rows lack of the sum of `column`, because each shows four decimals of it. #}
+{% macro rounded_away(relation, column) -%}
+    (select coalesce(sum({{ column }} - cast({{ column }} as {{ type_shown_money() }})), 0) from {{ relation }})
+{%- endmacro %}

@@ -23,7 +23,7 @@
 {% macro json_number(column, path) -%}
     case
         when {{ is_plain_number(json_text(column, path)) }}
-            then cast({{ json_text(column, path) }} as {{ type_money() }})
+            then cast({{ json_text(column, path) }} as numeric(18, 4))
     end
 {%- endmacro %}
 

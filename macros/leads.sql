@@ -128,10 +128,10 @@
         leads.employee_count,
         leads.discovery_source,
         leads.enrichment_sources,
-        leads.discovery_cost,
-        leads.enrichment_cost,
-        leads.validation_cost,
-        leads.total_cost,
+        {{ cast_or_null('leads.discovery_cost', 10, 4) }} as discovery_cost,
+        {{ cast_or_null('leads.enrichment_cost', 10, 4) }} as enrichment_cost,
+        {{ cast_or_null('leads.validation_cost', 10, 4) }} as validation_cost,
+        cast(leads.total_cost as {{ type_shown_money() }}) as total_cost,
         leads.data_completeness_score,
         leads.is_qualified,
         leads.qualification_reason,
@@ -181,7 +181,7 @@
         count(case when social_profile_count > 0 then 1 end) as leads_with_social_profile,
         min(created_at) as first_lead_at,
         max(created_at) as last_lead_at,
-        cast(max(campaign_qualification_score) as {{ type_money() }}) as campaign_qualification_score
+        cast(max(campaign_qualification_score) as numeric(18, 4)) as campaign_qualification_score
     from {{ leads }}
     where {{ where }}
     group by campaign_id, discovered_date, discovered_hour

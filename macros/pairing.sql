@@ -205,3 +205,134 @@
         'blocks.usage_times', 'blocks.log_times', var('api_log_match_tolerance_seconds')
     ) }} as pairs
 {%- endmacro %}
+
+
+{#
+  For on-run-end: services of whose calls most have no second record within the tolerance, but one a little further: one log
+  has the start of a call, the other its end, and each call is counted twice. The newest week is looked at, and only of a
+  service that has few pairs.
+#}
+{% macro tell_of_distant_records() %}
+    {% set daily = ref('int_service_usage_daily') %}
+    {#- so that dbt sees what the query refers to -#}
+    {% if not execute %}{% set query = distant_records('null', 'null') %}{% endif %}
+    {% if not execute %}{{ return('') }}{% endif %}
+    {% set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list %}
+    {% if 'int_service_usage_daily' not in built %}{{ return('') }}{% endif %}
+    {% for row in distant_record_rows(daily) %}
+        {% do exceptions.warn(
+            row[0] ~ ': of the ' ~ row[1] ~ ' calls that api_usage has of ' ~ row[4] ~ ' and later, ' ~ row[2] ~ ' (' ~ row[3]
+            ~ ' USD) have no record in api_usage_log within ' ~ var('api_log_match_tolerance_seconds')
+            ~ ' s, but one within ' ~ row[5] ~ ' s. If these are the same calls, they are counted twice: set'
+            ~ ' api_log_match_tolerance_seconds to ' ~ row[5] ~ '.'
+        ) %}
+    {% endfor %}
+    {{ return('') }}
+{% endmacro %}
+
+
+{# Rows of distant_records for the services that have few pairs in the newest week. #}
+{% macro distant_record_rows(daily) %}
+    {% set query %}
+        with newest as (
+            select max(call_date) - 6 as first_day from {{ daily }} where usage_calls > 0
+        )
+
+        select
+            daily.api_service,
+            cast(newest.first_day as text)
+        from {{ daily }} as daily
+        inner join newest on daily.call_date >= newest.first_day
+        group by 1, 2
+        having
+            least(sum(daily.usage_calls), sum(daily.log_calls)) > 0
+            and 2 * sum(daily.paired_calls) < least(sum(daily.usage_calls), sum(daily.log_calls))
+    {% endset %}
+    {% set found = run_query(query) %}
+    {% if not found.rows | length %}{{ return([]) }}{% endif %}
+    {% set services = [] %}
+    {% for row in found.rows %}{% do services.append(literal(row[0])) %}{% endfor %}
+    {{ return(run_query(distant_records(services | join(', '), "'" ~ found.rows[0][1] ~ "'")).rows) }}
+{% endmacro %}
+
+
+{#
+  A query with a row for each of the services, a fifth or more of whose calls since a day have their nearest record in the
+  other log beyond the tolerance, but within two minutes: service, calls, those calls, their cost in USD, the day, and the
+  seconds within which 95 % of these have it.
+#}
+{% macro distant_records(services, first_day) -%}
+    with recorded as (
+
+        {%- for log in ['api_usage', 'api_usage_log'] %}
+        select
+            '{{ log }}' as source_table,
+            campaign_id,
+            recorded_service,
+            recorded_endpoint,
+            cost,
+            created_at
+        from {{ ref('stg_' ~ log) }}
+        where source_created_at >= {{ seconds_later(hour_start(first_day, 0), -120) }}
+        {%- if not loop.last %}
+        union all
+        {%- endif %}
+        {%- endfor %}
+
+    ),
+
+    names as (
+
+        {{ api_names('recorded') }}
+
+    ),
+
+    named as (
+
+        {{ named_api_records('recorded', 'names') }}
+
+    ),
+
+    beside as (
+
+        select
+            *,
+            max(case when source_table = 'api_usage_log' then created_at end) over (
+                partition by pairing_key order by created_at rows between unbounded preceding and current row
+            ) as log_before,
+            min(case when source_table = 'api_usage_log' then created_at end) over (
+                partition by pairing_key order by created_at rows between current row and unbounded following
+            ) as log_after
+        from named
+
+    ),
+
+    distances as (
+
+        select
+            api_service,
+            cost,
+            extract(epoch from least(created_at - log_before, log_after - created_at)) as seconds
+        from beside
+        where source_table = 'api_usage' and api_service in ({{ services }})
+
+    )
+
+    select
+        api_service,
+        count(*) as calls,
+        count(case when {{ is_beyond_tolerance('seconds') }} then 1 end) as distant_calls,
+        {{ money_text("coalesce(sum(case when " ~ is_beyond_tolerance('seconds') ~ " then cost end), 0)") }} as distant_cost,
+        {{ first_day }} as first_day,
+        ceil(percentile_disc(0.95) within group (
+            order by case when {{ is_beyond_tolerance('seconds') }} then seconds end
+        )) as wanted_tolerance
+    from distances
+    group by api_service
+    having 5 * count(case when {{ is_beyond_tolerance('seconds') }} then 1 end) >= count(*)
+{%- endmacro %}
+
+
+{% macro is_beyond_tolerance(seconds) -%}
+    {{ seconds }} > {{ var('api_log_match_tolerance_seconds') }} and {{ seconds }} <= 120
+{%- endmacro %}

@@ -21,7 +21,7 @@
     {{ issue(
         'future_timestamp', 'warning', relation,
         where='created_at > ' ~ latest_plausible_time(),
-        details=text_of(["'created_at is '", 'created_at']),
+        details=text_of(["'created_at is '", time_text('created_at'), "'+00'"]),
         others=others,
     ) }}
 
@@ -131,9 +131,11 @@
 
     issues as (
 
-        select * from record_issues
+        select *, cast(null as {{ dbt.type_bigint() }}) as call_count from record_issues
         union all
-        select * from call_issues
+        select *, cast(null as {{ dbt.type_bigint() }}) as call_count from call_issues
+        union all
+        {{ unknown_endpoints('calls') }}
 
     )
 
@@ -141,6 +143,35 @@
         *,
         {{ utc_hour('detected_for') }} as utc_hour
     from issues
+{%- endmacro %}
+
+
+{#
+  Endpoints that neither the list of spellings nor that of prices has: not a row for each call but one for each service,
+  endpoint and UTC hour, to be added up.
+#}
+{% macro unknown_endpoints(calls) -%}
+    select
+        'unknown_endpoint' as issue_type,
+        'warning' as severity,
+        min(source_table) as source_table,
+        {{ dbt.concat(['api_service', "' '", 'endpoint']) }} as record_id,
+        cast(null as {{ type_uuid() }}) as campaign_id,
+        cast(null as {{ dbt.type_string() }}) as details,
+        max(created_at) as detected_for,
+        cast(sum(request_count) as {{ dbt.type_bigint() }}) as call_count
+    from {{ calls }} as calls
+    where
+        endpoint is not null
+        and not exists (
+            select 1 from {{ ref('endpoint_aliases') }} as aliases
+            where aliases.api_service = calls.api_service and aliases.endpoint = calls.endpoint
+        )
+        and not exists (
+            select 1 from {{ ref('api_prices') }} as prices
+            where prices.api_service = calls.api_service and prices.endpoint = calls.endpoint
+        )
+    group by api_service, endpoint, {{ utc_hour('created_at') }}
 {%- endmacro %}
 
 
@@ -176,9 +207,21 @@
     union all
 
     {{ issue(
+        'repeated_cost', 'warning', records,
+        where="exists (
+            select 1 from " ~ ref('repeating_endpoints') ~ " as repeated
+            where repeated.source_table = " ~ records ~ ".source_table and repeated.endpoint = " ~ records ~ ".endpoint
+        )",
+        details=text_of(["coalesce(" ~ money_text('cost') ~ ", 'unknown')", "' USD of '", 'endpoint',
+            "' are in other records already, not counted'"]),
+    ) }}
+
+    union all
+
+    {{ issue(
         'negative_cost', 'error', records,
         where='recorded_cost < 0',
-        details=text_of(["'cost '", 'recorded_cost', "' USD'"]),
+        details=text_of(["'cost '", money_text('recorded_cost'), "' USD'"]),
     ) }}
 
     union all
@@ -195,7 +238,7 @@
         where="(is_campaign_gone or (source_table = 'api_usage_log' and campaign_id is null))",
         details=text_of([
             "case when is_campaign_gone then 'campaign is gone, spend ' else 'campaign_id is NULL, spend ' end",
-            "coalesce(cast(cost as " ~ dbt.type_string() ~ "), 'unknown')",
+            "coalesce(" ~ money_text('call_cost') ~ ", 'unknown')",
             "' USD'",
         ]),
     ) }}
@@ -204,7 +247,7 @@
 
     {{ issue(
         'unpriced_call', 'warning', calls,
-        where='cost is null',
+        where='call_cost is null',
         details=text_of(["'no cost recorded and no list price for '", 'api_service', "' '", "coalesce(endpoint, 'NULL')"]),
     ) }}
 {%- endmacro %}

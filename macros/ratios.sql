@@ -1,14 +1,14 @@
 {# NULL where the denominator is 0 or NULL: no spend is not free, and nothing of nothing is no rate. Rounded once. #}
 {% macro ratio(numerator, denominator, type=none) -%}
     cast(
-        cast({{ numerator }} as numeric(38, 6)) / nullif({{ denominator }}, 0) as {{ type or type_ratio() }}
+        cast({{ numerator }} as numeric(38, 10)) / nullif({{ denominator }}, 0) as {{ type or type_ratio() }}
     )
 {%- endmacro %}
 
 
 {% macro percentage(numerator, denominator) -%}
     cast(
-        100 * cast({{ numerator }} as numeric(38, 6)) / nullif({{ denominator }}, 0) as {{ type_ratio() }}
+        100 * cast({{ numerator }} as numeric(38, 10)) / nullif({{ denominator }}, 0) as {{ type_ratio() }}
     )
 {%- endmacro %}
 

@@ -13,9 +13,23 @@
 {%- endmacro %}
 
 
+{#
+  An identifier in lower case, the same in every database: the rules of the collation "C", where a Turkish I is an i. The
+  result compares as other text does.
+#}
+{% macro lower_identifier(text) %}
+    {{- return(adapter.dispatch('lower_identifier', 'leadgen_analytics')(text)) -}}
+{% endmacro %}
+
+
+{% macro postgres__lower_identifier(text) -%}
+    lower({{ text }} collate "C") collate "default"
+{%- endmacro %}
+
+
 {# What two spellings of one name have in common: `Google Places`, `googlePlaces` and `google_places` give one key. #}
 {% macro spelling_key(text) -%}
-    translate(lower({{ text }}), ' .-_/', '')
+    translate({{ lower_identifier(text) }}, ' .-_/:', '')
 {%- endmacro %}
 
 
@@ -26,7 +40,7 @@
 
 
 {% macro postgres__name_key(name) -%}
-    nullif(regexp_replace(lower({{ name }}), '[[:space:][:punct:]]+', '', 'g'), '')
+    nullif(regexp_replace(lower({{ lower_identifier(name) }}), '[[:space:][:punct:]]+', '', 'g'), '')
 {%- endmacro %}
 
 
@@ -43,7 +57,53 @@
 
 {# The name of a service or endpoint that no alias list knows. #}
 {% macro unlisted_name(text) -%}
-    translate(lower({{ text }}), ' .-/', '____')
+    translate({{ lower_identifier(text) }}, ' .-/', '____')
+{%- endmacro %}
+
+
+{#
+  The endpoint of an address or call, as an array of spellings from the fullest to the shortest: as it is; without verb,
+  host, version, format and key of a row; and the last part of its path, which is its name.
+#}
+{% macro endpoint_spellings(text) %}
+    {{- return(adapter.dispatch('endpoint_spellings', 'leadgen_analytics')(text)) -}}
+{% endmacro %}
+
+
+{% macro postgres__endpoint_spellings(text) -%}
+    {%- set path = namespace(sql=text ~ ' collate "C"') -%}
+    {%- for pattern in [
+        '^ *(get|post|put|patch|delete|head|options) +',
+        '^[a-z][a-z0-9+.-]*://[^/]*',
+        '^[a-z0-9-]+([.][a-z0-9-]+)*[.][a-z]{2,}(:[0-9]+)?/',
+        '(/([0-9]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}))+/*$',
+        '(^|/)(api/)?v[0-9]+([.][0-9]+)*(alpha|beta)?[0-9]*(?=/)',
+        '([./](json|xml)/*|/+)$',
+        '^/+',
+    ] -%}
+        {%- set path.sql = 'regexp_replace(' ~ path.sql ~ ", '" ~ pattern ~ "', '', 'i')" -%}
+    {%- endfor -%}
+    array[{{ text }}, {{ path.sql }}, regexp_replace({{ path.sql }}, '^.*[/:]', '')]
+{%- endmacro %}
+
+
+{# The name of an endpoint that no alias list knows: camelCase and separators become one underscore. #}
+{% macro unlisted_endpoint(text) %}
+    {{- return(adapter.dispatch('unlisted_endpoint', 'leadgen_analytics')(text)) -}}
+{% endmacro %}
+
+
+{% macro postgres__unlisted_endpoint(text) -%}
+    nullif(
+        trim(
+            regexp_replace(
+                {{ lower_identifier("regexp_replace(" ~ text ~ " collate \"C\", '([a-z0-9])([A-Z])', '\\1_\\2', 'g')") }},
+                '[[:space:]._-]+', '_', 'g'
+            ),
+            '_'
+        ),
+        ''
+    )
 {%- endmacro %}
 
 
@@ -79,12 +139,13 @@
         ),
         ('[a-z0-9_+/=-]{20,}', '[redacted]'),
     ] -%}
-    {%- set expression = namespace(sql=text) -%}
+    {#- Under "C", because a Turkish AUTHORIZATION is not authorization. -#}
+    {%- set expression = namespace(sql=text ~ ' collate "C"') -%}
     {%- for pattern, replacement in patterns -%}
         {%- set arguments = [expression.sql, "'" ~ pattern ~ "'", "'" ~ replacement ~ "'", "'gi'"] -%}
         {%- set expression.sql = 'regexp_replace(' ~ arguments | join(', ') ~ ')' -%}
     {%- endfor -%}
-    left({{ expression.sql }}, 200)
+    left({{ expression.sql }}, 200) collate "default"
 {%- endmacro %}
 
 

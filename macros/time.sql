@@ -60,6 +60,33 @@
 {%- endmacro %}
 
 
+{#
+  Whether a table's recorded hours are some other zone's than UTC: in 95 % of its rows the UTC hour of created_at is one and
+  the same number of hours past them, by the clock. None is right, and one is what an aggregator writes, after its hour.
+  Asked of the source with each run.
+#}
+{% macro hours_are_local(table_name) %}
+    {% if not execute or ['hour', 'created_at'] | reject('in', source_columns(table_name)) | list %}
+        {{ return(false) }}
+    {% endif %}
+    {% set query %}
+        select hours_off not in (0, 1) and row_count >= 0.95 * sum(row_count) over () as are_local
+        from (
+            select
+                mod(cast(extract(hour from {{ utc_time('created_at') }}) as integer) - hour + 24, 24) as hours_off,
+                count(*) as row_count
+            from ({{ read_source(table_name, repair_keys=false) }}) as recorded
+            where hour between 0 and 23 and created_at is not null
+            group by 1
+        ) as offsets
+        order by row_count desc
+        limit 1
+    {% endset %}
+    {% set rows = run_query(query).rows %}
+    {{ return(rows | length > 0 and rows[0][0]) }}
+{% endmacro %}
+
+
 {# The start of the block of so many seconds, counted from 1970, that a time falls into. #}
 {% macro epoch_block(timestamp, seconds) %}
     {{- return(adapter.dispatch('epoch_block', 'leadgen_analytics')(timestamp, seconds)) -}}

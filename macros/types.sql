@@ -7,7 +7,14 @@
 {%- endmacro %}
 
 
+{# USD where they are added up: nothing is rounded below what a source has. #}
 {% macro type_money() -%}
+    numeric(28, 10)
+{%- endmacro %}
+
+
+{# USD where they are shown, after they have been added up. #}
+{% macro type_shown_money() -%}
     numeric(18, 4)
 {%- endmacro %}
 
@@ -37,7 +44,44 @@
 {%- endmacro %}
 
 
-{# The md5 of a compound key, as text. NULL is told from every text. #}
+{# USD as text: four decimals, and more only where there are more. #}
+{% macro money_text(money) %}
+    {{- return(adapter.dispatch('money_text', 'leadgen_analytics')(money)) -}}
+{% endmacro %}
+
+
+{% macro postgres__money_text(money) -%}
+    cast(round({{ money }}, greatest(min_scale({{ money }}), 4)) as text)
+{%- endmacro %}
+
+
+{# A time as text, in UTC, the same in every session: `2026-01-01 10:00:00.5`. #}
+{% macro time_text(timestamp) %}
+    {{- return(adapter.dispatch('time_text', 'leadgen_analytics')(timestamp)) -}}
+{% endmacro %}
+
+
+{# There is no form for an infinite time; as text it is the same in every session. #}
+{% macro postgres__time_text(timestamp) -%}
+    coalesce(
+        rtrim(rtrim(to_char({{ timestamp }} at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), '0'), '.'),
+        cast({{ timestamp }} as text)
+    )
+{%- endmacro %}
+
+
+{# A date as text, the same in every session: `2026-01-01`. #}
+{% macro date_text(date) %}
+    {{- return(adapter.dispatch('date_text', 'leadgen_analytics')(date)) -}}
+{% endmacro %}
+
+
+{% macro postgres__date_text(date) -%}
+    to_char({{ date }}, 'YYYY-MM-DD')
+{%- endmacro %}
+
+
+{# The md5 of a compound key, as text. NULL is told from every text. Times and dates are to come as text. #}
 {% macro hash_key(expressions) -%}
     {%- set parts = [] -%}
     {%- for expression in expressions -%}

@@ -104,7 +104,9 @@
                     or relname in ('{{ rollup.get('reads', []) | join("', '") }}')
                 )
         )
-        {%- for seed in ['api_prices', 'endpoint_aliases', 'lead_grades', 'service_aliases']
+        {%- for seed in [
+            'api_prices', 'endpoint_aliases', 'lead_grades', 'repeating_endpoints', 'service_aliases',
+        ]
             if seed in names %},
         (select string_agg(cast(seed as text), '|' order by cast(seed as text)) from {{ schema }}.{{ seed }} as seed)
         {%- endfor %}

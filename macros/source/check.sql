@@ -30,6 +30,9 @@
     {% endif %}
     {% do create_schemas() %}
     {% do create_functions() %}
+    {#- only now, because it reads values with one of the functions -#}
+    {% do refuse(unreadable_columns(source)) %}
+    {% do refuse(logs_in_local_time(source)) %}
     {{ return('') }}
 {% endmacro %}
 
@@ -56,12 +59,15 @@
             {% if actual_type is none and column.config.meta.get('required') %}
                 {% do found.missing_required.append('column ' ~ node.schema ~ '.' ~ name) %}
             {% elif actual_type is none %}
-                {% do found.missing_columns.append(name) if not has_other_form(node, column, columns) %}
+                {% do found.missing_columns.append(name) if not (column.config.meta.get('later') or has_other_form(node, column, columns)) %}
             {% elif
                 column.data_type != 'point'
                 and 'try_cast' in cast_source_column(column.name, actual_type, column.data_type)
             %}
-                {% do found.mistyped.append({'name': name, 'type': actual_type, 'expected': column.data_type}) %}
+                {% do found.mistyped.append({
+                    'name': name, 'type': actual_type, 'expected': column.data_type, 'table': node.name,
+                    'column': column.name, 'required': column.config.meta.get('required', false),
+                }) %}
             {% endif %}
         {% endfor %}
     {% endfor %}
@@ -127,6 +133,97 @@
 {% endmacro %}
 
 
+{#
+  A sentence for each required column that has values, none of which can be read: its rows would be counted under no time,
+  or as leads without a score. Only columns that are read value by value are looked at, and of each the first values.
+#}
+{% macro unreadable_columns(source) %}
+    {% set found = [] %}
+    {% for column in source.mistyped if column.required %}
+        {% set query %}
+            select count(*), count(value)
+            from (
+                select {{ cast_source_column(column.column, column.type, column.expected) }} as value
+                from {{ quoted_source(column.table) }}
+                where {{ adapter.quote(column.column) }} is not null
+                limit 1000
+            ) as values_of_column
+        {% endset %}
+        {% set values, readable = run_query(query).rows[0].values() %}
+        {% if values and not readable %}
+            {% do found.append(
+                source.schema ~ '.' ~ column.name ~ ' is ' ~ column.type ~ ', and none of its first ' ~ values
+                ~ ' values can be read as ' ~ column.expected ~ '. Give the column that type, or read the table through a view'
+                ~ ' in a schema of its own (variable source_schema).'
+            ) %}
+        {% endif %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{#
+  A sentence if one of the two logs of calls has times without a zone that fit the other log as the server's own time, and
+  not as source_timezone: each call would be counted twice. Judged by its newest rows.
+#}
+{% macro logs_in_local_time(source) %}
+    {{ return(adapter.dispatch('logs_in_local_time', 'leadgen_analytics')(source)) }}
+{% endmacro %}
+
+
+{% macro postgres__logs_in_local_time(source) %}
+    {% set found = [] %}
+    {% set zone = run_query("select current_setting('TimeZone')").rows[0][0] %}
+    {% set logs = {'api_usage': 'api_usage_log', 'api_usage_log': 'api_usage'} %}
+    {% for log, other in logs.items()
+        if source.present[log].created_at == 'timestamp without time zone' and source.present[other].created_at
+        and zone != var('source_timezone') %}
+        {% set tolerance = var('api_log_match_tolerance_seconds') %}
+        {% set query %}
+            with newest as (
+                select created_at
+                from {{ quoted_source(log) }}
+                where {{ is_in_calendar('created_at', 'timestamp without time zone') }}
+                order by created_at desc
+                limit 500
+            ),
+
+            others as (
+                select
+                    floor(extract(epoch from {{ indexed_time('created_at', source.present[other].created_at, 'timestamp with time zone') }}) / {{ tolerance }})
+                        as slot
+                from {{ quoted_source(other) }}
+                where
+                    {{ indexed_time('created_at', source.present[other].created_at, 'timestamp with time zone') }}
+                    >= (select min(created_at) from newest) at time zone 'UTC' - interval '1 day'
+            ),
+
+            slots as (
+                select slot from others union select slot + 1 from others union select slot - 1 from others
+            )
+
+            select
+                count(*),
+                {%- for read_in in [var('source_timezone'), zone] %}
+                count(case when floor(extract(epoch from created_at at time zone '{{ read_in }}') / {{ tolerance }}) in (select slot from slots) then 1 end)
+                {{- ',' if not loop.last }}
+                {%- endfor %}
+            from newest
+        {% endset %}
+        {% set rows, as_set, as_server = run_query(query).rows[0].values() %}
+        {% if as_server * 2 > rows and as_server > 2 * as_set %}
+            {% do found.append(
+                source.schema ~ '.' ~ log ~ '.created_at has no time zone. Of its newest ' ~ rows ~ ' rows, '
+                ~ as_server ~ ' lie beside a record of ' ~ other ~ ' if they are read in ' ~ zone
+                ~ ', the time zone of the server, and ' ~ as_set ~ ' in ' ~ var('source_timezone')
+                ~ '. Set the variable source_timezone to ' ~ zone ~ ', or every call is counted twice.'
+            ) %}
+        {% endif %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
 {# A table in one form is not missing the columns of the other. #}
 {% macro has_other_form(node, column, present) %}
     {% for other in node.columns.values() if other.name in present %}
@@ -184,12 +281,9 @@
             'reporter_role', 'a role of its own: not the transformer, a tenant, or one of closed_roles'
         )) %}
     {% endif %}
-    {% set zone = var('reporting_timezone') %}
-    {% if not is_time_zone(zone) %}
-        {% do found.append(bad_variable(
-            'reporting_timezone', 'the name of a time zone that the database knows, such as Europe/Berlin'
-        )) %}
-    {% endif %}
+    {% for name in ['reporting_timezone', 'source_timezone'] if not is_time_zone(var(name)) %}
+        {% do found.append(bad_variable(name, 'the name of a time zone that the database knows, such as Europe/Berlin')) %}
+    {% endfor %}
     {{ return(found) }}
 {% endmacro %}
 
@@ -272,19 +366,32 @@
         ('businesses', 'created_at'), ('businesses', 'campaign_id'), ('enhanced_leads', 'created_at'),
         ('enhanced_leads', 'campaign_id'), ('lead_emails', 'lead_id'), ('lead_social_profiles', 'lead_id'),
     ] %}
-    {% set schema = dbt.string_literal(dbt.escape_single_quotes(var('source_schema'))) %}
     {% set query %}
-        select c.relname || '.' || a.attname
+        select
+            c.relname,
+            pg_get_indexdef(i.indexrelid, 1, true)
         from pg_catalog.pg_index as i
         inner join pg_catalog.pg_class as c on i.indrelid = c.oid
         inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
-        inner join pg_catalog.pg_attribute as a on i.indrelid = a.attrelid and i.indkey[0] = a.attnum
-        where n.nspname = {{ schema }} and i.indisvalid and i.indpred is null
+        where n.nspname = {{ literal(var('source_schema')) }} and i.indisvalid and i.indpred is null
     {% endset %}
-    {% set indexed = run_query(query).columns[0].values() | list %}
+    {% set indexed = {} %}
+    {% for table, expression in run_query(query).rows %}
+        {% do indexed.setdefault(table, []).append(expression | replace('"', '') | replace('::text', '')) %}
+    {% endfor %}
     {% set statements = [] %}
-    {% for table, column in wanted if column in (present[table] or {}) and table ~ '.' ~ column not in indexed %}
-        {% do statements.append('create index concurrently on ' ~ quoted_source(table) ~ ' (' ~ quoted(column) ~ ');') %}
+    {% for table, column in wanted if column in (present[table] or {}) %}
+        {#- a time without a zone is compared as what it is in its zone -#}
+        {% set is_zoneless = present[table][column] == 'timestamp without time zone' %}
+        {% set zoned = column ~ " AT TIME ZONE '" ~ var('source_timezone') ~ "'" %}
+        {% set known = indexed.get(table, []) %}
+        {% if not (zoned in known | join('|') if is_zoneless else column in known) %}
+            {% set expression = '(' ~ quoted(column) ~ " at time zone '" ~ var('source_timezone') ~ "')" %}
+            {% do statements.append(
+                'create index concurrently on ' ~ quoted_source(table) ~ ' ('
+                ~ (expression if is_zoneless else quoted(column)) ~ ');'
+            ) %}
+        {% endif %}
     {% endfor %}
     {{ return(statements) }}
 {% endmacro %}

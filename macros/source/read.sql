@@ -60,21 +60,41 @@
 {% endmacro %}
 
 
-{# The catalogue, not information_schema: it knows precise types, and this keeps only what the role may read. #}
+{#
+  Columns that the role may read, with what their values are: the type that a domain is over, and a type without its
+  precision where that says nothing of what the values mean. A number keeps it: it says how large they can be.
+#}
 {% macro postgres__source_columns(table) %}
     {% if table is none %}{{ return({}) }}{% endif %}
     {% set query %}
-        select a.attname, format_type(a.atttypid, a.atttypmod)
-        from pg_catalog.pg_attribute as a
-        inner join pg_catalog.pg_class as c on a.attrelid = c.oid
-        inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
-        where
-            n.nspname = {{ dbt.string_literal(dbt.escape_single_quotes(table.schema)) }}
-            and c.relname = {{ dbt.string_literal(table.identifier) }}
-            and a.attnum > 0
-            and not a.attisdropped
-            and has_schema_privilege(n.oid, 'usage')
-            and has_column_privilege(c.oid, a.attnum, 'select')
+        with recursive types as (
+            select a.attname, a.atttypid as type_oid, a.atttypmod as modifier
+            from pg_catalog.pg_attribute as a
+            inner join pg_catalog.pg_class as c on a.attrelid = c.oid
+            inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+            where
+                n.nspname = {{ dbt.string_literal(dbt.escape_single_quotes(table.schema)) }}
+                and c.relname = {{ dbt.string_literal(table.identifier) }}
+                and a.attnum > 0
+                and not a.attisdropped
+                and has_schema_privilege(n.oid, 'usage')
+                and has_column_privilege(c.oid, a.attnum, 'select')
+            union all
+            select types.attname, t.typbasetype, t.typtypmod
+            from types
+            inner join pg_catalog.pg_type as t on types.type_oid = t.oid
+            where t.typtype = 'd'
+        )
+
+        select
+            types.attname,
+            format_type(
+                types.type_oid,
+                case when t.typcategory in ('B', 'D', 'S') or t.typcategory = 'A' then null else types.modifier end
+            )
+        from types
+        inner join pg_catalog.pg_type as t on types.type_oid = t.oid
+        where t.typtype <> 'd'
     {% endset %}
     {% set columns = {} %}
     {% for row in run_query(query).rows %}
@@ -91,37 +111,87 @@
 
 {#
   NaN, infinity, what is too large for the declared type and times before year 1 or after 9999 are values that no sum
-  or date survives, so they are read as NULL. Text and the like is cast value by value, which is slow, and happens
-  only where the source's type is unexpected.
+  or date survives, so they are read as NULL. What has a cast of its own is cast; only text and the like goes value by
+  value, which is slow. Text gets the database's own collation: a column's own may allow no pattern, or fit no other's.
 #}
 {% macro postgres__cast_source_column(column_name, actual_type, wanted_type) %}
     {%- set column = adapter.quote(column_name) -%}
     {%- set actual, wanted = numeric_type(actual_type or ''), numeric_type(wanted_type) -%}
     {%- if actual_type is none -%}
         cast(null as {{ wanted_type }})
+    {%- elif wanted_type == 'text' -%}
+        cast({{ column }} as text) collate "default"
+    {%- elif wanted_type == 'uuid' and (actual or is_text(actual_type)) -%}
+        {{ uuid_of_text('cast(' ~ column ~ ' as text) collate "default"') }}
+    {%- elif wanted_type == 'uuid[]' and (is_text(actual_type, '[]') or numeric_type(actual_type | replace('[]', ''))) -%}
+        (
+            select array_agg({{ uuid_of_text('cast(element as text) collate "default"') }} order by place)
+            from unnest({{ column }}) with ordinality as elements (element, place)
+        )
     {%- elif actual and wanted and actual.digits <= wanted.digits and actual.scale <= wanted.scale -%}
-        cast({{ 'nullif(' ~ column ~ ", 'NaN')" if actual.is_decimal else column }} as {{ wanted_type }})
+        cast({{ "nullif(cast(" ~ column ~ " as " ~ actual_type ~ "), 'NaN')" if actual.is_decimal else column }} as {{ wanted_type }})
     {%- elif actual and wanted -%}
         case when {{ column }} between -{{ wanted.largest }} and {{ wanted.largest }} then cast({{ column }} as {{ wanted_type }}) end
-    {%- elif wanted_type in ('timestamp with time zone', 'date') and actual_type == wanted_type -%}
-        case when {{ is_in_calendar(column, wanted_type) }} then {{ column }} end
-    {%- elif wanted_type == 'timestamp with time zone' and actual_type in ('timestamp without time zone', 'date') -%}
-        case
-            when {{ is_in_calendar(column, actual_type) }}
-                then cast({{ column }} as timestamp without time zone) at time zone 'UTC'
-        end
-    {%- elif wanted_type in ('timestamp with time zone', 'date') -%}
+    {%- elif actual_type == 'money' and wanted -%}
+        {%- set number = 'cast(' ~ column ~ ' as numeric)' -%}
+        case when {{ number }} between -{{ wanted.largest }} and {{ wanted.largest }} then cast({{ number }} as {{ wanted_type }}) end
+    {%- elif wanted_type == 'boolean' and actual -%}
+        ({{ column }} <> 0)
+    {%- elif wanted_type in calendar_types() and actual_type in calendar_types() -%}
+        case when {{ is_in_calendar(column, actual_type) }} then {{ cast_time(column, actual_type, wanted_type) }} end
+    {%- elif wanted_type in calendar_types() -%}
         (
             select value
             from (select cast({{ try_cast(column, wanted_type) }} as {{ wanted_type }}) as value) as readable
             where {{ is_in_calendar('value', wanted_type) }}
         )
-    {%- elif wanted_type in (actual_type, 'text') or (actual_type, wanted_type) == ('character varying[]', 'text[]') -%}
+    {%- elif wanted_type == actual_type or (wanted_type == 'text[]' and is_text(actual_type, '[]')) -%}
         cast({{ column }} as {{ wanted_type }})
     {%- else -%}
         cast({{ try_cast(column, wanted_type) }} as {{ wanted_type }})
     {%- endif -%}
 {% endmacro %}
+
+
+{# Whether a type, or with `suffix` an array of it, is text by another name. #}
+{% macro is_text(type, suffix='') %}
+    {% set names = ['text', 'character varying', 'character', 'citext', 'name'] %}
+    {{ return(type.endswith(suffix) and type[:type | length - suffix | length].split('.')[-1] in names) }}
+{% endmacro %}
+
+
+{% macro calendar_types() %}
+    {{ return(['timestamp with time zone', 'timestamp without time zone', 'date']) }}
+{% endmacro %}
+
+
+{# A time or date as another one. What has no zone is in source_timezone, whoever asks. #}
+{% macro cast_time(column, actual_type, wanted_type) -%}
+    {%- if 'without' in actual_type or actual_type == 'date' -%}
+        {%- if wanted_type == 'date' -%}
+            cast({{ column }} as date)
+        {%- else -%}
+            cast({{ column }} as timestamp without time zone) at time zone '{{ var('source_timezone') }}'
+        {%- endif -%}
+    {%- elif wanted_type == 'date' -%}
+        cast({{ column }} at time zone 'UTC' as date)
+    {%- else -%}
+        cast({{ column }} as timestamp with time zone)
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#
+  The uuid that a key of another type stands for, the same wherever the key is written: a uuid's text is that uuid, and
+  any other text or number is md5(key)::uuid.
+#}
+{% macro uuid_of_text(text) -%}
+    {%- set bare = 'trim(translate(' ~ text ~ ", '{}', ''))" -%}
+    case
+        when {{ bare }} ~ '^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$' then cast({{ bare }} as uuid)
+        else cast(md5({{ blank_to_null(text) }}) as uuid)
+    end
+{%- endmacro %}
 
 
 {# Whether a date or timestamp lies in the years 1 to 9999, UTC. #}
@@ -153,6 +223,16 @@
 {% endmacro %}
 
 
+{#
+  One in the last place that a column of numbers can hold, 0 if it holds any number of places: what is added to it is
+  rounded to that each time.
+#}
+{% macro last_place(table_name, column_name) -%}
+    {%- set type = numeric_type(source_columns(table_name).get(column_name) or '') -%}
+    cast({{ '1e-' ~ type.scale if type and type.largest else '0.01' if source_columns(table_name).get(column_name) == 'money' else '0' }} as {{ type_money() }})
+{%- endmacro %}
+
+
 {# A time or date as an index on its column can serve it: uncleaned, so that it may be NULL or infinite. For filters. #}
 {% macro indexed_time(column_name, actual_type, wanted_type) %}
     {{- return(adapter.dispatch('indexed_time', 'leadgen_analytics')(column_name, actual_type, wanted_type)) -}}
@@ -163,8 +243,8 @@
     {%- set column = adapter.quote(column_name) -%}
     {%- if actual_type == wanted_type -%}
         {{ column }}
-    {%- elif actual_type in ('timestamp without time zone', 'date') and wanted_type == 'timestamp with time zone' -%}
-        cast({{ column }} as timestamp without time zone) at time zone 'UTC'
+    {%- elif actual_type in calendar_types() and wanted_type in calendar_types() -%}
+        {{ cast_time(column, actual_type, wanted_type) }}
     {%- else -%}
         {{ cast_source_column(column_name, actual_type, wanted_type) }}
     {%- endif -%}

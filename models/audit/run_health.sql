@@ -41,7 +41,7 @@ health as (
         successes.last_success_at,
         cast(
             round(cast(extract(epoch from current_timestamp - successes.last_success_at) as numeric) / 60, 1)
-            as {{ type_money() }}
+            as numeric(18, 4)
         ) as minutes_since_success,
         failures.failing_since,
         failures.failed_runs

@@ -39,9 +39,9 @@ models as (
         node_id,
         max(node_name) as model_name,
         count(*) as builds,
-        cast(avg(seconds) as {{ type_money() }}) as average_seconds,
-        cast(max(seconds) as {{ type_money() }}) as longest_seconds,
-        cast(max(case when recency = 1 then seconds end) as {{ type_money() }}) as last_seconds,
+        cast(avg(seconds) as numeric(18, 4)) as average_seconds,
+        cast(max(seconds) as numeric(18, 4)) as longest_seconds,
+        cast(max(case when recency = 1 then seconds end) as numeric(18, 4)) as last_seconds,
         max(recorded_at) as last_built_at
     from builds
     group by node_id

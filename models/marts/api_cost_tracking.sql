@@ -12,7 +12,7 @@ campaigns as (
 
 select
     {{ hash_uuid([
-        'hourly.campaign_id', 'hourly.api_service', 'hourly.endpoint', 'hourly.call_date', 'hourly.call_hour'
+        'hourly.campaign_id', 'hourly.api_service', 'hourly.endpoint', date_text('hourly.call_date'), 'hourly.call_hour'
     ]) }} as id,
     hourly.campaign_id,
     coalesce(campaigns.user_id, hourly.user_id) as user_id,

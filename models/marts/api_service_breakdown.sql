@@ -10,14 +10,14 @@ select
     api_service,
     call_date as date,
     request_count as total_requests,
-    cost as total_cost,
+    cast(cost as {{ type_shown_money() }}) as total_cost,
     {{ ratio('success_count', 'request_count') }} as success_rate,
     {{ ratio('timed_response_ms', 'timed_request_count') }} as avg_response_time_ms,
     p50_response_time_ms,
     p95_response_time_ms,
     p99_response_time_ms,
     {{ ratio('cost', 'request_count') }} as cost_per_request,
-    list_cost,
-    cast(cost - list_cost as {{ type_money() }}) as cost_variance,
+    cast(list_cost as {{ type_shown_money() }}) as list_cost,
+    cast(cost - list_cost as {{ type_shown_money() }}) as cost_variance,
     active_campaigns
 from daily

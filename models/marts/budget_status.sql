@@ -17,10 +17,8 @@ to_date as (
 
     select
         daily.*,
-        cast(
-            sum(daily.spend) over (
-                partition by daily.user_id, daily.spend_month order by daily.spend_date
-            ) as {{ type_money() }}
+        sum(daily.spend) over (
+            partition by daily.user_id, daily.spend_month order by daily.spend_date
         ) as month_to_date_spend,
         cast(extract(day from daily.spend_date) as integer) as day_of_month,
         cast(extract(day from {{ dbt.last_day('daily.spend_date', 'month') }}) as integer) as days_in_month
@@ -47,12 +45,13 @@ utilized as (
 select
     user_id,
     spend_date as date,
-    spend,
-    cast(daily_budget_limit as {{ type_money() }}) as daily_budget_limit,
+    cast(spend as {{ type_shown_money() }}) as spend,
+    cast(daily_budget_limit as {{ type_shown_money() }}) as daily_budget_limit,
     daily_utilization_percentage,
-    month_to_date_spend,
-    cast(monthly_budget_limit as {{ type_money() }}) as monthly_budget_limit,
+    cast(month_to_date_spend as {{ type_shown_money() }}) as month_to_date_spend,
+    cast(monthly_budget_limit as {{ type_shown_money() }}) as monthly_budget_limit,
     monthly_utilization_percentage,
-    {{ ratio('month_to_date_spend * days_in_month', 'day_of_month', type=type_money()) }} as projected_month_spend,
+    {{ ratio('month_to_date_spend * days_in_month', 'day_of_month', type=type_shown_money()) }}
+        as projected_month_spend,
     {{ alert_level() }} as alert_level
 from utilized

@@ -64,7 +64,7 @@ select
     counted.status,
     counted.created_at,
     counted.completed_at,
-    counted.budget_limit,
+    cast(counted.budget_limit as {{ type_shown_money() }}) as budget_limit,
     counted.lead_target,
     counted.total_leads,
     counted.qualified_leads,
@@ -95,8 +95,8 @@ select
     {{ efficiency_score('counted.cost_per_qualified_lead') }} as efficiency_score,
     ratings.efficiency_rating,
     {{ percentage('counted.total_cost', 'counted.budget_limit') }} as budget_utilization_percentage,
-    counted.recorded_cost,
-    cast(counted.recorded_cost - counted.total_cost as {{ type_money() }}) as cost_drift,
+    cast(counted.recorded_cost as {{ type_shown_money() }}) as recorded_cost,
+    cast(counted.recorded_cost - counted.total_cost as {{ type_shown_money() }}) as cost_drift,
     counted.first_lead_at,
     counted.last_lead_at
 from counted

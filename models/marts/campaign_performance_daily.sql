@@ -91,13 +91,13 @@ select
     cumulated.leads_discovered,
     cumulated.leads_qualified,
     {{ ratio('cumulated.leads_qualified', 'cumulated.leads_discovered') }} as qualification_rate,
-    cast(cumulated.lead_cost as {{ type_money() }}) as lead_cost,
+    cast(cumulated.lead_cost as {{ type_shown_money() }}) as lead_cost,
     cumulated.api_calls,
-    cast(cumulated.api_cost as {{ type_money() }}) as api_cost,
+    cast(cumulated.api_cost as {{ type_shown_money() }}) as api_cost,
     cumulated.api_errors,
     cast(cumulated.cumulative_leads as {{ dbt.type_bigint() }}) as cumulative_leads,
-    cast(cumulated.cumulative_lead_cost as {{ type_money() }}) as cumulative_lead_cost,
-    cast(cumulated.cumulative_api_cost as {{ type_money() }}) as cumulative_api_cost,
+    cast(cumulated.cumulative_lead_cost as {{ type_shown_money() }}) as cumulative_lead_cost,
+    cast(cumulated.cumulative_api_cost as {{ type_shown_money() }}) as cumulative_api_cost,
     {{ percentage('cumulated.cumulative_lead_cost', 'campaigns.budget_limit') }} as budget_utilization_percentage
 from cumulated
 left join campaigns

@@ -60,14 +60,14 @@ hourly as (
         cast(sum(leads_qualified) as {{ dbt.type_bigint() }}) as leads_qualified,
         max(avg_confidence_score) as avg_confidence_score,
         cast(sum(api_calls) as {{ dbt.type_bigint() }}) as total_api_calls,
-        cast(coalesce(sum(api_cost), 0) as {{ type_money() }}) as total_api_cost
+        coalesce(sum(api_cost), 0) as total_api_cost
     from activity
     group by campaign_id, activity_date, activity_hour
 
 )
 
 select
-    {{ hash_uuid(['hourly.campaign_id', 'hourly.activity_date', 'hourly.activity_hour']) }} as id,
+    {{ hash_uuid(['hourly.campaign_id', date_text('hourly.activity_date'), 'hourly.activity_hour']) }} as id,
     hourly.campaign_id,
     campaigns.user_id,
     hourly.total_leads_discovered,
@@ -75,7 +75,7 @@ select
     {{ ratio('hourly.leads_qualified', 'hourly.total_leads_discovered', type='numeric(5, 4)') }} as qualification_rate,
     cast(hourly.avg_confidence_score as numeric(5, 2)) as avg_confidence_score,
     hourly.total_api_calls,
-    hourly.total_api_cost,
+    cast(hourly.total_api_cost as {{ type_shown_money() }}) as total_api_cost,
     {{ cast_or_null(
         ratio('hourly.total_api_cost', 'hourly.leads_qualified', type='numeric(38, 12)'), 12, 4
     ) }} as cost_per_qualified_lead,

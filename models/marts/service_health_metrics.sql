@@ -21,6 +21,7 @@ running as (
         sum(hours.cost) over day_so_far as cost_today,
         sum(hours.cost) over month_so_far as cost_this_month,
         max(hours.last_successful_call) over history as last_successful_call_so_far,
+        count(hours.recorded_budget_remaining) over history as recorded_budgets_so_far,
         -- a call dated in the future must not pass for the present
         row_number() over (
             partition by hours.api_service
@@ -43,10 +44,17 @@ select
     running.error_rate,
     running.rate_limit_remaining,
     cast(running.requests as {{ dbt.type_bigint() }}) as requests,
-    cast(running.cost as {{ type_money() }}) as cost,
-    cast(services.monthly_budget_usd - running.cost_this_month as {{ type_money() }}) as cost_budget_remaining,
+    cast(running.cost as {{ type_shown_money() }}) as cost,
+    cast(
+        coalesce(
+            services.monthly_budget_usd - running.cost_this_month,
+            max(running.recorded_budget_remaining) over (
+                partition by running.api_service, running.recorded_budgets_so_far
+            )
+        ) as {{ type_shown_money() }}
+    ) as cost_budget_remaining,
     cast(running.requests_today as {{ dbt.type_bigint() }}) as requests_today,
-    cast(running.cost_today as {{ type_money() }}) as cost_today,
+    cast(running.cost_today as {{ type_shown_money() }}) as cost_today,
     running.last_successful_call_so_far as last_successful_call,
     running.last_error,
     running.last_seen_at as "timestamp",

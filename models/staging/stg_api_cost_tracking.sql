@@ -1,3 +1,6 @@
+{%- set hour_says = "case when hour between 0 and 23 then " ~ recorded_hour_start('date', 'hour') ~ " end" -%}
+{%- set creation_says = utc_hour('created_at') -%}
+{%- set is_local = hours_are_local('api_cost_tracking') -%}
 select
     -- ids
     id as api_cost_tracking_id,
@@ -23,13 +26,17 @@ select
 
     -- timestamps: the start of the hour that the row sums up
     coalesce(
-        case when hour between 0 and 23 then {{ recorded_hour_start('date', 'hour') }} end,
-        {{ utc_hour('created_at') }},
+        {{ creation_says if is_local else hour_says }},
+        {{ hour_says if is_local else creation_says }},
         {{ epoch_time() }}
     ) as created_at,
 
     -- for incremental models
+    {% if is_local -%}
+    coalesce(cast({{ utc_time('created_at') }} as date), source_date) as source_date,
+    {%- else -%}
     source_date,
+    {%- endif %}
     row_version
 
 from ({{ read_source('api_cost_tracking', tracked='date') }}) as recorded

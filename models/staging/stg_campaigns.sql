@@ -29,9 +29,16 @@ select
     coalesce(recorded.target_count, recorded.lead_limit) as lead_target,
     cast(recorded.budget_limit as {{ type_money() }}) as budget_limit,
     cast(coalesce(recorded.current_cost, recorded.total_cost) as {{ type_money() }}) as recorded_cost,
+    case
+        when recorded.current_cost is not null then {{ last_place('campaigns', 'current_cost') }}
+        else {{ last_place('campaigns', 'total_cost') }}
+    end as recorded_cost_unit,
     cast(
-        coalesce({{ json_number('recorded.settings', ['min_confidence_score']) }}, recorded.quality_threshold)
-        as {{ type_money() }}
+        coalesce(
+            {{ json_number('recorded.settings', ['min_confidence_score']) }},
+            recorded.min_confidence_score,
+            recorded.quality_threshold
+        ) as numeric(18, 4)
     ) as qualification_score,
 
     -- timestamps
@@ -41,4 +48,4 @@ select
 
 from ({{ read_source('campaigns') }}) as recorded
 left join {{ ref('campaign_statuses') }} as statuses
-    on lower(trim(recorded.status)) = statuses.source_status
+    on {{ lower_identifier('trim(recorded.status)') }} = statuses.source_status

@@ -23,6 +23,7 @@ select
     location_coordinates_x as longitude,
     discovery_cost,
     enrichment_cost,
+    validation_cost,
     total_cost,
 
     -- json

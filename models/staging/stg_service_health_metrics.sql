@@ -12,6 +12,7 @@ select
     response_time_ms,
     cast(case when error_rate between 0 and 1 then error_rate end as numeric(5, 4)) as error_rate,
     rate_limit_remaining,
+    cost_budget_remaining,
 
     -- timestamps
     last_successful_call,

@@ -12,7 +12,7 @@ select
     daily_budget_limit,
     monthly_budget_limit,
     cast(
-        {{ json_number('notification_settings', ['budget_alert_threshold']) }} as {{ type_money() }}
+        {{ json_number('notification_settings', ['budget_alert_threshold']) }} as numeric(18, 4)
     ) as budget_alert_threshold,
 
     -- timestamps

@@ -39,7 +39,7 @@ ODD_KINDS = (
     *(OddKind(where, "neverbounce", "verify_email", 80, campaign=NOBODY) for where in (BOTH, USAGE, HOURLY)),
     *(OddKind(where, "scrapingdog", "scrape", 20, lead=ABSENT) for where in (BOTH, USAGE, HOURLY)),
     *(OddKind(where, "clearbit", "enrich", 500) for where in (BOTH, LOG, HOURLY)),
-    *(OddKind(where, "Apollo.io", "people/match", None) for where in (BOTH, USAGE, LOG, HOURLY)),
+    *(OddKind(where, "Lusha.com", "people/match", None) for where in (BOTH, USAGE, LOG, HOURLY)),
     OddKind(BOTH, None, "ping", None),
     OddKind(BOTH, "", "ping", 10),
     *(OddKind(where, "google_places", "photo", None) for where in (BOTH, LOG)),
@@ -85,6 +85,7 @@ def odd_call_count(shape: Shape, planted: int) -> int:
 def odd_calls(rng: np.random.Generator, shape: Shape, leads: pl.DataFrame, until: int, planted: int) -> OddCalls:
     """`planted` calls of each kind, of campaigns and leads drawn from `leads` (id, campaign_id)."""
     made = OddCalls()
+    unlisted: dict[str, str] = {}
     kinds = [kind for kind in odd_kinds(shape) for _ in range(planted)]
     for number, kind in enumerate(kinds):
         lead_id, campaign_id = leads.row(int(rng.integers(0, len(leads))))
@@ -99,11 +100,16 @@ def odd_calls(rng: np.random.Generator, shape: Shape, leads: pl.DataFrame, until
             requests, tables = 1, _logged(rng, shape, made, kind, record, at)
         _note(kind, tables, made.truth.defects)
         service = _canonical(kind.service)
+        if kind.endpoint and (service, kind.endpoint) not in CALL_KINDS:
+            name, counted = f"{service} {kind.endpoint.rpartition('/')[2]}", next(iter(tables))
+            unlisted[name] = min(unlisted.get(name, counted), counted)
         made.truth.calls[service] += requests
         made.truth.call_cost[service] += requests * (kind.cost or 0)
         if shape.has_tracking and kind.campaign == ABSENT and kind.where == BOTH:
             # An hourly row beside its call: it must not count, and is an orphan all the same.
             made.truth.defects.add("orphan_api_call", HOURLY, [_hourly(rng, made, kind, record, at)])
+    for name, table in unlisted.items():
+        made.truth.defects.add("unknown_endpoint", table, [name])
     return made
 
 

@@ -12,7 +12,7 @@ with source_leads as (
         total_cost,
         discovery_cost,
         enrichment_cost,
-        null as validation_cost
+        validation_cost
     from {{ ref('stg_enhanced_leads') }}
     where lead_id not in (select businesses.lead_id from {{ ref('stg_businesses') }} as businesses)
 
@@ -36,7 +36,8 @@ totals as (
                 )
             from source_leads
         ) as source_cost,
-        (select coalesce(sum(total_cost), 0) from {{ ref('enhanced_leads') }}) as lead_rows,
+        (select coalesce(sum(total_cost), 0) from {{ ref('enhanced_leads') }})
+        + {{ rounded_away(ref('int_leads'), 'total_cost') }} as lead_rows,
         (select coalesce(sum(lead_cost), 0) from {{ ref('int_leads_hourly') }}) as hourly
 
 )

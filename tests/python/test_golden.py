@@ -284,4 +284,5 @@ def test_data_quality_issues(golden: str):
         ("U3", "missing_cost", "info"),
         ("U4", "deleted_campaign_spend", "warning"),
         ("U4", "orphan_api_call", "warning"),
+        ("clearbit enrich", "unknown_endpoint", "warning"),
     ]

@@ -51,7 +51,7 @@ def test_defects_are_those_of_the_models() -> None:
         *(REPOSITORY / "models/intermediate/quality").glob("*.sql"),
         *(REPOSITORY / "macros" / name for name in ("quality.sql", "lead_issues.sql")),
     ]
-    kind = r"""\(\s*'(\w+)',\s*['"](?:error|warning|info|case)\b"""  # the kind, and how grave it is
+    kind = r"""(?:\(|select)\s*'(\w+)'(?: as issue_type)?,\s*['"](?:error|warning|info|case)\b"""  # and how grave it is
     built = {name for path in sources for name in re.findall(kind, path.read_text(encoding="utf-8"))}
     assert documented == built
 

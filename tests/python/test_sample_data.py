@@ -48,7 +48,7 @@ SAME = (
     f"{OLDER} and (o.place_id = l.place_id or "
     f"({NAME.format('o')} = {NAME.format('l')} and {PHONE.format('o')} = {PHONE.format('l')}))"
 )
-ODD_SERVICE = "coalesce({}, '') in ('clearbit', 'Apollo.io', '')"
+ODD_SERVICE = "coalesce({}, '') in ('clearbit', 'Lusha.com', '')"
 
 # (issue type, table, condition); of a lead, the table is the one that it lives in.
 LEAD_RULES = (
@@ -98,7 +98,7 @@ CAMPAIGN_RULES = {
     True: ("jsonb_typeof(search_parameters) <> 'object'",),
 }
 # Which call counts is what the project computes from the pairing: its own tests compare these.
-NEED_PAIRING = {"deleted_campaign_spend", "unpriced_call"}
+NEED_PAIRING = {"deleted_campaign_spend", "unknown_endpoint", "unpriced_call"}
 
 
 @contextmanager

@@ -23,8 +23,8 @@ campaigns as (
 select
     kept.source_table,
     {{ hash_uuid([
-        'kept.source_table', 'kept.block_start', 'kept.call_hour', 'kept.campaign_id', 'kept.user_id',
-        'kept.api_service', 'kept.endpoint', 'kept.kept_at'
+        'kept.source_table', time_text('kept.block_start'), 'kept.call_hour', 'kept.campaign_id', 'kept.user_id',
+        'kept.api_service', 'kept.endpoint', time_text('kept.kept_at')
     ]) }} as record_id,
     cast(null as {{ type_uuid() }}) as paired_record_id,
     kept.campaign_id,

@@ -18,21 +18,26 @@ pings as (
 hours as (
 
     select
-        api_service,
-        call_date as health_date,
-        hour_start,
-        {{ health_status('error_rate') }} as status,
-        response_time_ms,
-        p95_response_time_ms,
-        cast(error_rate as numeric(5, 4)) as error_rate,
-        rate_limit_remaining,
-        requests,
-        cost,
-        last_successful_call,
-        last_error,
-        last_seen_at,
-        'derived' as origin
+        calls.api_service,
+        calls.call_date as health_date,
+        calls.hour_start,
+        {{ health_status('calls.error_rate') }} as status,
+        calls.response_time_ms,
+        calls.p95_response_time_ms,
+        cast(calls.error_rate as numeric(5, 4)) as error_rate,
+        calls.rate_limit_remaining,
+        calls.requests,
+        calls.cost,
+        calls.last_successful_call,
+        calls.last_error,
+        calls.last_seen_at,
+        'derived' as origin,
+        pings.cost_budget_remaining as recorded_budget_remaining
     from calls
+    left join pings
+        on
+            calls.api_service = pings.api_service
+            and calls.hour_start = pings.hour_start
 
     union all
 
@@ -56,7 +61,8 @@ hours as (
         end as last_successful_call,
         pings.last_error,
         pings.pinged_at as last_seen_at,
-        'recorded' as origin
+        'recorded' as origin,
+        pings.cost_budget_remaining as recorded_budget_remaining
     from pings
     left join calls
         on

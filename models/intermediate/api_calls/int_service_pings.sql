@@ -34,6 +34,7 @@ final as (
         cast(response_time_ms as {{ type_ratio() }}) as response_time_ms,
         error_rate,
         rate_limit_remaining,
+        cost_budget_remaining,
         last_successful_call,
         last_error,
         pinged_at

@@ -2,13 +2,13 @@
 -- only what businesses has no column for. A union, so that a filter on campaign or time reaches both tables.
 {%- set common = [
     'campaign_id', 'business_name', 'address', 'phone', 'website', 'discovery_source', 'confidence_score',
-    'discovery_cost', 'enrichment_cost', 'total_cost', 'enrichment_sources',
+    'discovery_cost', 'enrichment_cost', 'validation_cost', 'total_cost', 'enrichment_sources',
     'malformed_fields', 'created_at', 'updated_at', 'exported_at',
 ] %}
 {%- set of_businesses = {
     'user_id': type_uuid(), 'place_id': dbt.type_string(), 'email': dbt.type_string(),
     'qualification_reason': dbt.type_string(), 'processing_stage': dbt.type_string(),
-    'validation_cost': 'numeric(10, 4)', 'is_qualified': 'boolean', 'is_email_valid': 'boolean',
+    'is_qualified': 'boolean', 'is_email_valid': 'boolean',
 } %}
 {%- set of_twins = [
     'business_type', 'owner_name', 'employee_count', 'data_completeness_score', 'website_status', 'export_status',

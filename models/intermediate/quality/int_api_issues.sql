@@ -11,7 +11,7 @@ deleted as (
         *,
         {{ text_of([
             'request_count', "' calls are deleted with their campaign, spend '",
-            "coalesce(cast(cost as " ~ dbt.type_string() ~ "), 'unknown')", "' USD'",
+            "coalesce(" ~ money_text('cost') ~ ", 'unknown')", "' USD'",
         ]) }} as spend
     from {{ ref('int_api_calls_kept') }}
     where is_deleted_with_campaign
@@ -36,5 +36,19 @@ select
     details,
     detected_for
 from issues
+where issue_type <> 'unknown_endpoint'
+union all
+select
+    issue_type,
+    severity,
+    min(source_table) as source_table,
+    record_id,
+    campaign_id,
+    {{ text_of(["'service and endpoint are not listed: '", 'record_id', "', '", 'sum(call_count)', "' calls'"]) }}
+        as details,
+    max(detected_for) as detected_for
+from issues
+where issue_type = 'unknown_endpoint'
+group by issue_type, severity, record_id, campaign_id
 union all
 {{ issue('deleted_campaign_spend', 'warning', 'deleted', where='true', details='spend') }}

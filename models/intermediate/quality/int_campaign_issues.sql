@@ -4,7 +4,8 @@ with campaigns as (
         campaigns.*,
         campaigns.campaign_id as record_id,
         'campaigns' as source_table,
-        coalesce(leads.total_cost, 0) as computed_cost
+        coalesce(leads.total_cost, 0) as computed_cost,
+        coalesce(leads.total_leads, 0) as added_values
     from {{ ref('stg_campaigns') }} as campaigns
     left join {{ ref('int_leads_by_campaign') }} as leads
         on campaigns.campaign_id = leads.campaign_id
@@ -31,8 +32,11 @@ issues as (
 
     {{ issue(
         'counter_drift', 'warning', 'campaigns',
-        where='abs(recorded_cost - computed_cost) > ' ~ var('counter_drift_tolerance') ~ ' * abs(computed_cost)',
-        details=text_of(["'recorded '", 'recorded_cost', "' USD, computed '", 'computed_cost', "' USD'"]),
+        where='abs(recorded_cost - computed_cost) > ' ~ var('counter_drift_tolerance') ~ ' * abs(computed_cost)'
+            ~ ' + greatest(added_values, 1) * recorded_cost_unit / 2',
+        details=text_of([
+            "'recorded '", money_text('recorded_cost'), "' USD, computed '", money_text('computed_cost'), "' USD'",
+        ]),
     ) }}
 
     union all

@@ -27,8 +27,15 @@ select
     cast({{ newest_value('records.last_rate_limit') }} as integer) as rate_limit_remaining,
     cast(records.credits_used as integer) as credits_used,
     true as is_service_known,
+    case when prices.unit = 'credit' then prices.list_price_usd end as credit_price,
     records.estimated_cost <> 0 as is_cost_estimated,
     records.last_seen_at as created_at
 from {{ ref('int_api_records_hourly_rollup') }} as records
 cross join run
+left join {{ ref('int_api_prices') }} as prices
+    on
+        records.api_service = prices.api_service
+        and records.endpoint = prices.endpoint
+        and records.last_seen_at >= prices.valid_from
+        and (prices.valid_until is null or records.last_seen_at < prices.valid_until)
 where records.open_record_id is not null

@@ -61,9 +61,11 @@ class CallRecord:
     def is_single(self) -> bool:
         return self.source_table != "api_cost_tracking"
 
-    @property
-    def is_cost_estimated(self) -> bool:
-        return self.recorded_cost is None and self.cost is not None
+    is_cost_estimated: bool
+    list_cost: Decimal | None
+    """At the list price. USD."""
+    credit_price: Decimal | None
+    """USD, where the list price is per credit."""
 
 
 @dataclass(frozen=True)
@@ -174,13 +176,40 @@ def read_calls(source: Source, reference: Reference) -> Calls:
 
     # Hourly records are hours in UTC, whatever the reporting time zone is.
     seen = {(record.key, record.at // HOUR) for record in usage + log}
-    tracking_only = [record for record in tracking if (record.key, record.at // HOUR) not in seen]
-
-    calls = [
-        replace(record, credits_used=partner[record.id].credits_used) if record.id in partner else record
-        for record in usage
+    tracking_only = [
+        record
+        for record in tracking
+        if (record.key, record.at // HOUR) not in seen
+        and not reference.is_repeating(record.source_table, record.endpoint)
     ]
+
+    calls = [_with_credits(record, partner[record.id]) if record.id in partner else record for record in usage]
     return Calls(usage, log, tracking, pairs, log_only, tracking_only, calls + log_only + tracking_only)
+
+
+def _with_credits(usage: CallRecord, log: CallRecord) -> CallRecord:
+    """A paired call: the usage record, with the log's credits, and priced by them where it has no cost."""
+    call = replace(usage, credits_used=log.credits_used)
+    if usage.credit_price is None or log.credits_used is None:
+        return call
+    cost = usage.credit_price * log.credits_used
+    if usage.cost:
+        return replace(call, list_cost=_first_known(usage.list_cost, cost))
+    return replace(call, cost=cost, list_cost=_first_known(usage.list_cost, cost), is_cost_estimated=True)
+
+
+def _prices(recorded: Decimal | None, price: Decimal | None, is_per_credit: bool, requests: int, credits: int | None):
+    """The fields of a record that follow from its price."""
+    units = credits if is_per_credit else requests
+    list_cost = None if price is None or units is None else price * units
+    is_estimated = list_cost is not None and (recorded is None or (recorded == 0 and is_per_credit))
+    return {
+        "recorded_cost": recorded,
+        "cost": list_cost if is_estimated else recorded,
+        "is_cost_estimated": is_estimated,
+        "list_cost": list_cost,
+        "credit_price": price if is_per_credit else None,
+    }
 
 
 def _by_key(records: Iterable[CallRecord]) -> defaultdict[Key, list[CallRecord]]:
@@ -266,8 +295,7 @@ def _single_record(
         created_at=row["created_at"],
         at=at,
         date=day,
-        recorded_cost=cost,
-        cost=_first_known(cost, reference.list_price(service, endpoint, day)),
+        **_prices(cost, *reference.list_price(service, endpoint, day), 1, row.get("credits_used")),
         request_count=1,
         success_count=int(success is True),
         error_count=int(success is False),
@@ -285,7 +313,7 @@ def _tracking_record(row: Row, reference: Reference) -> CallRecord:
     at = _recorded_hour(row)
     day = reference.clock.date_of(at)
     count = 1 if row["request_count"] is None else row["request_count"]
-    price, list_price = row["cost_per_request"], reference.list_price(service, endpoint, day)
+    price = row["cost_per_request"]
     cost = _first_known(row["total_cost"], None if price is None else count * price)
     return CallRecord(
         source_table="api_cost_tracking",
@@ -299,8 +327,7 @@ def _tracking_record(row: Row, reference: Reference) -> CallRecord:
         created_at=row["created_at"],
         at=at,
         date=day,
-        recorded_cost=cost,
-        cost=_first_known(cost, None if list_price is None else count * list_price),
+        **_prices(cost, *reference.list_price(service, endpoint, day), count, None),
         request_count=count,
         success_count=row["success_count"] or 0,
         error_count=row["error_count"] or 0,

@@ -88,8 +88,16 @@ def _campaign_defects(source: Source, leads: Leads, reference: Reference) -> Ite
             yield _issue("unknown_status", "warning", *place)
         recorded, computed = recorded_cost(row), total(costs.get(row["id"], []))
         tolerated = reference.number("counter_drift_tolerance") * abs(computed)
+        tolerated += _rounded_away(row, source, len(costs.get(row["id"], [])))
         if recorded is not None and abs(recorded - computed) > tolerated:
             yield _issue("counter_drift", "warning", *place)
+
+
+def _rounded_away(campaign: Row, source: Source, added_values: int) -> Decimal:
+    """What a counter can be off by: half a unit in its column's last place for each value that was added to it."""
+    column = "total_cost" if campaign["current_cost"] is None else "current_cost"
+    scale = source.scales["campaigns"].get(column)
+    return Decimal(0) if scale is None else max(added_values, 1) * Decimal(1).scaleb(-scale) / 2
 
 
 def recorded_cost(campaign: Row) -> Decimal | None:
@@ -109,6 +117,14 @@ def _call_defects(calls: Calls, campaigns: Campaigns, leads: Leads, reference: R
             yield _issue("missing_cost", "info", *place)
         elif record.recorded_cost < 0:
             yield _issue("negative_cost", "error", *place)
+        if reference.is_repeating(record.source_table, record.endpoint):
+            yield _issue("repeated_cost", "warning", *place)
+    unknown: dict[tuple[str, str], set[str]] = {}
+    for call in calls.counted:
+        if call.endpoint is not None and not reference.knows_endpoint(call.service, call.endpoint):
+            unknown.setdefault((call.service, call.endpoint), set()).add(call.source_table)
+    for (service, endpoint), tables in unknown.items():
+        yield _issue("unknown_endpoint", "warning", min(tables), f"{service} {endpoint}", None)
     for record in calls.counted:
         place = (record.source_table, record.id, record.campaign_id)
         if record.cost is None:

@@ -31,7 +31,8 @@ class Campaigns:
         if campaign is None:
             return None
         own = as_json_number(member(campaign["settings"], "min_confidence_score"))
-        return campaign["quality_threshold"] if own is None else own
+        column = campaign["min_confidence_score"]
+        return own if own is not None else campaign["quality_threshold"] if column is None else column
 
 
 @dataclass(frozen=True)

@@ -353,7 +353,7 @@ def _known_int(number: Decimal | None) -> int | None:
 def _api_service_breakdown(facts: Facts) -> Iterator[Row]:
     for (service, day), calls in _grouped(facts.calls.counted, lambda call: (call.service, call.date)).items():
         cost = known_total(call.cost for call in calls)
-        list_cost = known_total(_list_cost(call, facts.reference) for call in calls)
+        list_cost = known_total(call.list_cost for call in calls)
         times = _single_response_times(calls)
         yield {
             "api_service": service,
@@ -370,11 +370,6 @@ def _api_service_breakdown(facts: Facts) -> Iterator[Row]:
             "cost_variance": None if cost is None or list_cost is None else cost - list_cost,
             "active_campaigns": len({call.campaign_id for call in calls} - {None}),
         }
-
-
-def _list_cost(call: CallRecord, reference: Reference) -> Decimal | None:
-    price = reference.list_price(call.service, call.endpoint, call.date)
-    return None if price is None else price * call.request_count
 
 
 def _api_usage_reconciliation(facts: Facts) -> Iterator[Row]:
@@ -426,6 +421,7 @@ def _service_health_metrics(facts: Facts) -> Iterator[Row]:
         day, requests_today, cost_today = None, 0, Decimal(0)
         month, cost_of_month = None, Decimal(0)
         last_success: int | None = None
+        recorded_budget: Decimal | None = None
         for key in sorted(keys, key=lambda key: key[1].start):
             hour, hour_calls = key[1], calls.get(key, [])
             if hour.date != day:
@@ -438,12 +434,14 @@ def _service_health_metrics(facts: Facts) -> Iterator[Row]:
             successes = [call.at for call in hour_calls if call.is_single and call.success_count]
             last_success = _latest(last_success, *successes)
             budget = facts.reference.monthly_budgets.get(service)
+            if key in pings and pings[key]["cost_budget_remaining"] is not None:
+                recorded_budget = pings[key]["cost_budget_remaining"]
             row = {
                 "service_name": service,
                 "hour_start": hour.start,
                 "requests": _requests(hour_calls),
                 "cost": _cost(hour_calls),
-                "cost_budget_remaining": None if budget is None else budget - cost_of_month,
+                "cost_budget_remaining": recorded_budget if budget is None else budget - cost_of_month,
                 "requests_today": requests_today,
                 "cost_today": cost_today,
                 "last_successful_call": last_success,

@@ -17,6 +17,7 @@ from .source import EPOCH, microseconds
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parents[3]
 _QUARTER_HOUR = 15 * 60 * 1_000_000
+VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 HOUR = 3600 * 1_000_000
 """One hour in microseconds."""
 
@@ -67,9 +68,18 @@ class Reference:
             (row["api_service"], row["alias"]): row["endpoint"] for row in _read_csv(seeds / "endpoint_aliases.csv")
         }
         self._prices = sorted(
-            (date.fromisoformat(row["valid_from"]), row["api_service"], row["endpoint"], Decimal(row["list_price_usd"]))
+            (
+                date.fromisoformat(row["valid_from"]),
+                row["api_service"],
+                row["endpoint"],
+                Decimal(row["list_price_usd"]),
+                row["unit"],
+            )
             for row in _read_csv(seeds / "api_prices.csv")
         )
+        self._repeating = {
+            (row["source_table"], row["endpoint"]) for row in _read_csv(seeds / "repeating_endpoints.csv")
+        }
         self._grades = sorted(
             ((int(row["min_score"]), row["grade"]) for row in _read_csv(seeds / "lead_grades.csv")), reverse=True
         )
@@ -103,19 +113,30 @@ class Reference:
         return self._services.get(squeezed) or _tidy(spelling)
 
     def canonical_endpoint(self, service: str, spelling: str | None) -> str | None:
-        path = (spelling or "").partition("?")[0]
-        squeezed = _squeeze(path)
-        if not squeezed:
+        path = (spelling or "").partition("?")[0].strip()
+        if not _squeeze(path):
             return None
-        return self._endpoints.get((service, squeezed)) or _tidy(path)
+        name = _name_of_endpoint(path)
+        for candidate in (path, *name):
+            known = self._endpoints.get((service, _squeeze(candidate)))
+            if known:
+                return known
+        return _snake(name[-1]) or _snake(path) or None
 
-    def list_price(self, service: str, endpoint: str | None, on: date) -> Decimal | None:
-        """USD per request valid on a day; None where the list has no price."""
-        price = None
-        for valid_from, priced_service, priced_endpoint, amount in self._prices:
+    def knows_endpoint(self, service: str, endpoint: str) -> bool:
+        listed = {(of_service, name) for (of_service, _), name in self._endpoints.items()}
+        return (service, endpoint) in listed | {(price[1], price[2]) for price in self._prices}
+
+    def is_repeating(self, source_table: str, endpoint: str | None) -> bool:
+        return (source_table, endpoint) in self._repeating
+
+    def list_price(self, service: str, endpoint: str | None, on: date) -> tuple[Decimal | None, bool]:
+        """USD per request, or per credit (then true), valid on a day; None where the list has no price."""
+        price, is_per_credit = None, False
+        for valid_from, priced_service, priced_endpoint, amount, unit in self._prices:
             if (priced_service, priced_endpoint) == (service, endpoint) and valid_from <= on:
-                price = amount
-        return price
+                price, is_per_credit = amount, unit == "credit"
+        return price, is_per_credit
 
     def grade(self, score: int | None) -> str | None:
         if score is None:
@@ -134,11 +155,41 @@ class Reference:
 
 
 def _squeeze(spelling: str) -> str:
-    return re.sub(r"[ ._/-]", "", spelling.lower())
+    return re.sub(r"[ .:_/-]", "", spelling.lower())
 
 
 def _tidy(spelling: str) -> str:
     return re.sub(r"[ ./-]", "_", spelling.lower())
+
+
+def _name_of_endpoint(path: str) -> tuple[str, str]:
+    """An endpoint's path without verb, host, version, format and a row's key; and the last part of it."""
+    words = path.split()
+    if len(words) > 1 and words[0].upper() in VERBS:
+        path = path[path.index(words[0]) + len(words[0]) :].strip()
+    if "://" in path:
+        path = path.split("://", 1)[1].partition("/")[2]
+    elif re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}(:\d+)?", path.partition("/")[0]) and "/" in path:
+        path = path.partition("/")[2]
+    parts = [part for part in path.split("/") if part]
+    while len(parts) > 1 and re.fullmatch(r"\d+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", parts[-1]):
+        parts.pop()
+    for position, part in enumerate(parts[:-1]):
+        if re.fullmatch(r"v\d+(\.\d+)*(alpha|beta)?\d*", part, re.IGNORECASE):
+            before = parts[:position]
+            parts = (before[:-1] if before and before[-1].lower() == "api" else before) + parts[position + 1 :]
+            break
+    if len(parts) > 1 and parts[-1].lower() in ("json", "xml"):
+        parts.pop()
+    elif parts:
+        parts[-1] = re.sub(r"\.(json|xml)$", "", parts[-1], flags=re.IGNORECASE)
+    whole = "/".join(parts)
+    return whole, re.split("[/:]", whole)[-1]
+
+
+def _snake(name: str) -> str:
+    """camelCase and separators as one underscore."""
+    return re.sub(r"[\s._-]+", "_", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()).strip("_")
 
 
 def _read_csv(path: Path) -> list[dict[str, str]]:

@@ -65,12 +65,11 @@ def as_int(value: str) -> int | None:
 
 
 def as_money(value: str) -> Decimal | None:
-    """USD at the source's four decimals; None for what numeric(10,4) cannot hold."""
+    """USD with ten decimals at most; None for a million or more."""
     number = as_number(value)
     if number is None or abs(number) >= _MONEY_LIMIT:
         return None
-    number = number.quantize(Decimal("0.0001"), ROUND_HALF_UP)
-    return number if abs(number) < _MONEY_LIMIT else None
+    return number.quantize(Decimal("1e-10"), ROUND_HALF_UP)
 
 
 def as_bool(value: str) -> bool | None:
@@ -161,7 +160,8 @@ TABLES: dict[str, dict[str, Parser]] = {
     "campaigns": _columns(
         id=as_uuid, user_id=as_uuid, name=as_text, business_type=as_text, location=as_text, target_count=as_int,
         lead_limit=as_int, status=as_text, budget_limit=as_number, current_cost=as_number, total_cost=as_number,
-        settings=as_json, results=as_json, search_parameters=as_json, quality_threshold=as_int, created_at=as_time,
+        settings=as_json, results=as_json, search_parameters=as_json, quality_threshold=as_int,
+        min_confidence_score=as_int, created_at=as_time,
         completed_at=as_time,
     ),
     "businesses": _LEAD_COLUMNS | _columns(
@@ -170,9 +170,9 @@ TABLES: dict[str, dict[str, Parser]] = {
         processing_stage=as_text,
     ),
     "enhanced_leads": _LEAD_COLUMNS | _columns(
-        business_type=as_array, owner_name=as_text, employee_count=as_int, data_completeness_score=as_int,
-        email_verified=as_bool, website_status=as_int, social_verified=as_bool, export_status=as_text,
-        location_coordinates=as_point,
+        validation_cost=as_money, business_type=as_array, owner_name=as_text, employee_count=as_int,
+        data_completeness_score=as_int, email_verified=as_bool, website_status=as_int, social_verified=as_bool,
+        export_status=as_text, location_coordinates=as_point,
     ),
     "api_usage": _columns(
         id=as_uuid, user_id=as_uuid, campaign_id=as_uuid, business_id=as_uuid, service=as_text, endpoint=as_text,
@@ -212,7 +212,8 @@ TABLES: dict[str, dict[str, Parser]] = {
     "lead_social_profiles": _columns(id=as_uuid, lead_id=as_uuid, verification_status=as_text),
     "service_health_metrics": _columns(
         id=as_uuid, service_name=as_text, status=as_text, response_time_ms=as_int, error_rate=as_number,
-        rate_limit_remaining=as_int, last_successful_call=as_time, last_error=as_text, timestamp=as_time,
+        rate_limit_remaining=as_int, cost_budget_remaining=as_number, last_successful_call=as_time, last_error=as_text,
+        timestamp=as_time,
     ),
 }  # fmt: skip
 """The columns read of each table, and how each is typed."""
@@ -225,6 +226,9 @@ class Source:
     rows: dict[str, list[Row]]
     types: dict[str, dict[str, str]]
     """The Postgres type of each column that exists, by table."""
+
+    scales: dict[str, dict[str, int | None]]
+    """Decimals that a numeric column holds, by table; None for any number, and for other types."""
 
     def has(self, table: str, column: str) -> bool:
         return column in self.types.get(table, {})
@@ -243,16 +247,19 @@ def read_source(dsn: str, schema: str) -> Source:
                 "set local timezone to 'UTC'; set local datestyle to 'ISO'; set local extra_float_digits to 1"
             )
             cursor.execute(
-                "select table_name, column_name, udt_name from information_schema.columns where table_schema = %s",
+                "select table_name, column_name, udt_name, numeric_scale from information_schema.columns"
+                " where table_schema = %s",
                 (schema,),
             )
             types: dict[str, dict[str, str]] = {}
-            for table, column, kind in cursor:
+            scales: dict[str, dict[str, int | None]] = {}
+            for table, column, kind, scale in cursor:
                 types.setdefault(table, {})[column] = kind
+                scales.setdefault(table, {})[column] = scale
             rows = {table: _read_table(cursor, schema, table, types.get(table, {})) for table in TABLES}
     finally:
         connection.close()
-    return Source(rows, types)
+    return Source(rows, types, scales)
 
 
 def _read_table(cursor: Any, schema: str, table: str, types: dict[str, str]) -> list[Row]:
