@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = _Parser(prog="doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(prog="./scripts/doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--vars", default="{}", metavar="YAML", help="variables of dbt, such as '{source_schema: app}'")
     parser.add_argument(

@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="./scripts/export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("name", metavar="MART", help=f"one of: {', '.join(names())}")
     parser.add_argument("--where", metavar="SQL", help="only rows for which this holds")

@@ -7,8 +7,8 @@ of defects of every kind that the data quality mart lists is planted on purpose.
 data: number and cost of API calls (each once) and of leads, the number of exports (each once), and for each kind of
 defect all records that hold it.
 
-    generate_sample_data.py --shape hybrid --truth truth.json
-    generate_sample_data.py --shape enhanced --api-calls 1000000 --database-url postgresql://localhost/leadgen
+    ./scripts/generate_sample_data --shape hybrid --truth truth.json
+    ./scripts/generate_sample_data --shape enhanced --api-calls 1000000 --database-url postgresql://localhost/leadgen
 
 All is done in one transaction: an interrupted load leaves nothing. Tables that exist are never touched: the load is
 refused. Names, phones, addresses and keys are invented; whatever looks like a secret begins with `fake-secret-`.
@@ -82,7 +82,11 @@ def _file(text: str) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="./scripts/generate_sample_data",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--shape", required=True, choices=list(TABLES_OF_SHAPE), help="which tables the source has")
     parser.add_argument(
         "--api-calls",

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from contextlib import closing
 
 import psycopg2
 import pytest
 import yaml
+from clones import Clone, copy_repository
 from conftest import REPOSITORY, ShapeDatabase
 from docs_pages.markdown import anchor_of
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 MARTS = {path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql")}
+COMMANDS = sorted(
+    path.name for path in (REPOSITORY / "scripts").iterdir() if path.is_file() and os.access(path, os.X_OK)
+)
 
 
 def _blocks(language: str) -> list[str]:
@@ -71,3 +77,25 @@ def test_folders_and_files_exist() -> None:
     named = re.findall(r"`((?:\./)?(?:models|seeds|macros|tests|scripts)/[\w/.]*)`", README)
     assert named
     assert [name for name in named if not (REPOSITORY / name).exists()] == []
+
+
+# The commands
+
+
+@pytest.fixture(scope="module")
+def bare_clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A copy without .venv, for a Python in which no package is installed."""
+    folder, programs = tmp_path_factory.mktemp("clone"), tmp_path_factory.mktemp("bin")
+    copy_repository(folder)
+    (programs / "python3").write_text(f'#!/bin/sh\nexec "{sys._base_executable}" -S "$@"\n')
+    (programs / "python3").chmod(0o755)
+    return Clone(folder, environment={"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"})
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_needs_no_set_up(bare_clone: Clone, command: str) -> None:
+    asked = bare_clone.run(f"scripts/{command}", "--help")
+    assert asked.returncode == 0, asked.stdout
+    assert re.match(r"usage: (\./)?scripts/" + command, asked.stdout)
+    assert len(asked.stdout.splitlines()) > 2 and "Traceback" not in asked.stdout
+    assert not (bare_clone.folder / ".venv").exists()
