@@ -13,7 +13,7 @@ from docs_pages.landing import landing_body
 from docs_pages.last_run import last_run_body, scheduled_runs_body
 from docs_pages.layout import PAGES, page
 from docs_pages.markdown import markdown_body
-from docs_pages.questions import questions_markdown
+from docs_pages.questions import answered_questions
 from embedded_postgres import REPOSITORY
 from files import write_whole
 from psycopg2.extensions import connection as Connection
@@ -35,8 +35,9 @@ def write_docs_site(dbt: Dbt, connection: Connection) -> Path:
         write_whole(SITE / "dbt-docs.html", static_page(TARGET))
         write_column_lineage(TARGET, SITE / "columns.html")
         write_whole(stamp, fingerprint)
-    questions = questions_markdown(dbt.compiled_analyses(), connection)
-    return write_pages(SITE, TARGET, questions, scheduled_runs_body(connection))
+    questions = answered_questions(dbt.compiled_analyses(), connection)
+    write_whole(SITE / "questions-short.md", questions.file)
+    return write_pages(SITE, TARGET, questions.page, scheduled_runs_body(connection))
 
 
 def write_pages(site: Path, target: Path, questions: str, scheduled_runs: str = "") -> Path:

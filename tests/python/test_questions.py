@@ -17,7 +17,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY, build, describe_failures, environment_of, new_database, run_dbt
 from docs_pages.markdown import markdown_body
-from docs_pages.questions import SHOWN_ROWS, questions_markdown
+from docs_pages.questions import SHOWN_ROWS, answered_questions
 from embedded_postgres import Server
 from generate_sample_data import generate
 from independent.arithmetic import ratio
@@ -26,10 +26,9 @@ from independent.marts import expected_marts
 pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)
 
 Row = dict[str, Any]
-QUESTIONS = {
-    analysis["name"]: analysis["description"]
-    for analysis in yaml.safe_load((REPOSITORY / "analyses" / "questions.yml").read_text(encoding="utf-8"))["analyses"]
-}
+ANALYSES = yaml.safe_load((REPOSITORY / "analyses" / "questions.yml").read_text(encoding="utf-8"))["analyses"]
+QUESTIONS = {analysis["name"]: analysis["description"] for analysis in ANALYSES}
+NONE = {analysis["name"]: analysis["config"]["meta"]["none"] for analysis in ANALYSES}
 DOCUMENTED = (REPOSITORY / "docs" / "questions.md").read_text(encoding="utf-8")
 LEAD_VALUE = 10  # the variable qualified_lead_value_usd
 EARLY = datetime(1, 1, 1, tzinfo=timezone.utc)
@@ -39,7 +38,7 @@ MAY_BE_EMPTY = {"budgets_that_will_not_hold"}
 
 @dataclass(frozen=True)
 class Answers:
-    """What dbt compiled, what the database answered, what it must answer, and the page that says so, of one moment."""
+    """What dbt compiled, what the database answered, what it must answer, and the texts that say so, of one moment."""
 
     code: dict[str, str]
     columns: dict[str, list[str]]
@@ -47,6 +46,7 @@ class Answers:
     marts: dict[str, list[Row]]
     now: datetime
     page: str = ""
+    file: str = ""
 
     def expected(self, question: str) -> list[tuple]:
         return EXPECTED[question](self.marts, self.now.date())
@@ -71,11 +71,11 @@ def answers(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Answers:
     while True:
         answers = _ask(dsn, code)
         with closing(psycopg2.connect(dsn, options="-ctimezone=UTC")) as connection:
-            page = questions_markdown(code, connection)
+            written = answered_questions(code, connection)
         # What the answers are depends on the day, or on which hours are over: asked anew if one has passed meanwhile.
         now = answers.now
-        if f"The answers are of {now.day} {now:%B %Y, %H}:" in page:
-            return replace(answers, page=page)
+        if f"The answers are of {now.day} {now:%B %Y, %H}:" in written.page:
+            return replace(answers, page=written.page, file=written.file)
 
 
 def _ask(dsn: str, code: dict[str, str]) -> Answers:
@@ -399,28 +399,44 @@ class TestPage:
         assert "| (not shown) | (not shown) | A |" in answers.page
 
     def test_the_documented_queries_are_these(self, answers: Answers) -> None:
-        """Headings, explanations, names and queries; the answers documented are of another day."""
-        documented, written = _sections(DOCUMENTED), _sections(answers.page)
+        """Headings, explanations and links to the queries; the answers documented are of another day."""
+        documented, written = _sections(DOCUMENTED), _sections(answers.file)
         assert [section.around for section in documented.values()] == [section.around for section in written.values()]
+        assert list(documented) == list(QUESTIONS)
+        links = re.findall(r"Query: \[`(\w+)`\]\((.*?)\)", DOCUMENTED)
+        assert [name for name, _ in links] == list(QUESTIONS)
+        assert [link for _, link in links if not (REPOSITORY / "docs" / link).is_file()] == []
 
     @pytest.mark.parametrize("question", QUESTIONS)
     def test_the_rows_that_there_are_are_shown_or_counted(self, answers: Answers, question: str) -> None:
-        expected, shown = len(answers.expected(question)), _sections(answers.page)[question]
-        assert (len(shown.rows), shown.more) == (min(expected, SHOWN_ROWS), max(expected - SHOWN_ROWS, 0))
+        expected = len(answers.expected(question))
+        for text, most in ((answers.page, SHOWN_ROWS["page"]), (answers.file, SHOWN_ROWS["file"])):
+            shown = _sections(text)[question]
+            assert (len(shown.rows), shown.more) == (min(expected, most), max(expected - most, 0))
 
     @pytest.mark.parametrize("question", QUESTIONS)
     def test_the_documented_answers_have_the_same_heads(self, answers: Answers, question: str) -> None:
         documented, written = _sections(DOCUMENTED)[question], _sections(answers.page)[question]
         assert documented.head == answers.columns[question]
-        assert documented.rows and (len(documented.rows) == SHOWN_ROWS or not documented.more)
+        assert documented.rows and (len(documented.rows) == SHOWN_ROWS["file"] or not documented.more)
         if written.rows:
             assert (written.head, written.rule) == (documented.head, documented.rule)
 
     def test_what_cannot_be_answered_says_why(self, answers: Answers, dsn: str) -> None:
         broken = {**answers.code, "failing_services": "select 1 / 0"}
         with closing(psycopg2.connect(dsn)) as connection:
-            text = questions_markdown(broken, connection)
-        assert text.count("No answer: division by zero.") == 1
+            written = answered_questions(broken, connection)
+        assert [text.count("No answer: division by zero.") for text in (written.page, written.file)] == [1, 1]
+
+    @pytest.mark.parametrize("empty", ["select 1 where false", "select date '2025-01-06', 0, 0.0000, null::numeric"])
+    def test_an_answer_without_rows_is_a_sentence(self, answers: Answers, dsn: str, empty: str) -> None:
+        """A day for which there is nothing but zeros and NULL is none."""
+        assert sorted(NONE) == sorted(QUESTIONS)
+        with closing(psycopg2.connect(dsn)) as connection:
+            written = answered_questions(dict.fromkeys(answers.code, empty), connection)
+        for text in (written.page, written.file):
+            assert [section.none for section in _sections(text).values()] == list(NONE.values())
+            assert not [line for line in text.splitlines() if line.startswith("|")]
 
     def test_markup_in_an_answer_is_text(self, answers: Answers, dsn: str) -> None:
         odd = """<script>alert(1)</script> [x](javascript:y) | ![z](http://z) `*_~"""
@@ -429,7 +445,7 @@ class TestPage:
             "failing_services": f"select '{odd}' as name, 1.50 as half_percentage, null::text as why",
         }
         with closing(psycopg2.connect(dsn)) as connection:
-            page = markdown_body(questions_markdown(broken, connection))
+            page = markdown_body(answered_questions(broken, connection).page)
         section = page.partition('<h2 id="which-service-is-failing-and-since-when">')[2].partition("<pre>")[0]
         assert "<td>&lt;script&gt;alert(1)&lt;/script&gt; [x](javascript:y) | ![z](http://z) `*_~</td>" in section
         assert '<td style="text-align:right">1.5</td><td>—</td>' in section.replace("\n", "")
@@ -437,37 +453,40 @@ class TestPage:
     def test_all_answers_are_of_one_moment(self, answers: Answers, dsn: str) -> None:
         moments = dict.fromkeys(answers.code, "select to_char(now(), 'HH24:MI:SS.US') as moment from pg_sleep(0.001)")
         with closing(psycopg2.connect(dsn)) as connection:
-            page = questions_markdown(moments, connection)
+            page = answered_questions(moments, connection).page
         assert len({row for section in _sections(page).values() for row in section.rows}) == 1
 
 
 @dataclass(frozen=True)
 class Section:
-    """A question of the page: what is around its answer, and the table that the answer is, if it has rows."""
+    """A question of a text: what is around its answer, and the table that the answer is, or the sentence."""
 
     around: tuple[str, str]
     head: list[str]
     rule: str
     rows: list[str]
     more: int
+    none: str
 
 
-def _sections(page: str) -> dict[str, Section]:
-    """The page's questions, by the names of their queries."""
+def _sections(text: str) -> dict[str, Section]:
+    """The questions of the page or of the file, by the names of their queries."""
     sections = {}
-    for text in page.split("\n## ")[1:]:
-        name = re.search(r"^`(\w+)`:$", text, flags=re.MULTILINE)
-        lines = text[: name.start()].strip().splitlines()
-        table = [line for line in lines if line.startswith("| ")]
-        counted = re.fullmatch(r"… and ([\d,]+) more\.", lines[-1])
-        answer = (*table, *([lines[-1]] if counted else []), *([] if table else ["None."]))
-        before = [line for line in lines if line and line not in answer]
-        assert len(before) == 2, before  # the question, and how to read the answer
-        sections[name[1]] = Section(
-            around=("\n".join(before), text[name.start() :].strip()),
+    for section in text.split("\n## ")[1:]:
+        answer, before_query, query = section.partition("\n`")
+        name = query.partition("`")[0] if before_query else re.search(r"Query: \[`(\w+)`\]", section)[1]
+        lines = [line for line in answer.splitlines() if line]
+        question, reading, *answer = lines
+        table = [line for line in answer if line.startswith("| ")]
+        counted = re.fullmatch(r"… and ([\d,]+) more\.", answer[-1])
+        none = "" if table else answer[0]
+        assert answer == [*table, *([answer[-1]] if counted else []), *([none] if none else [])]
+        sections[name] = Section(
+            around=(f"{question}\n{reading}", query.strip()),
             head=[cell.replace(" ", "_") for cell in table[0].strip("| ").split(" | ")] if table else [],
             rule=table[1] if table else "",
             rows=table[2:],
             more=int(counted[1].replace(",", "")) if counted else 0,
+            none=none,
         )
     return sections
