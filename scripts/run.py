@@ -143,7 +143,7 @@ def _print_next_steps(server: Server | None, docs_address: str, has_boards: bool
         print("  3. Point it at your own database:")
         print("       DATABASE_URL=postgresql://user:password@host:5432/database ./scripts/run")
     else:
-        print("  3. Let others read the marts, and nothing else: README.md, Roles")
+        print('  3. Let others read the marts, and nothing else: docs/rights.md, "Roles"')
 
 
 def _psql_command(server: Server) -> str:

@@ -1,6 +1,6 @@
 {#
   Offers what the models do not need: to point the foreign keys of lead_emails and lead_social_profiles at businesses, in
-  the application's own tables. See README.md, "Doctor".
+  the application's own tables. See docs/trouble.md, "Repairing the source".
 
       dbt run-operation migrate_source                                        # prints the plan
       dbt run-operation migrate_source --args '{apply: true}'                 # carries it out, in one transaction

@@ -1,5 +1,5 @@
 {#
-  For `dbt run-operation create_roles`: prints the statements that make the two roles of README.md, "Roles", and with
+  For `dbt run-operation create_roles`: prints the statements that make the two roles of docs/rights.md, "Roles", and with
   `--args '{apply: true}'` carries them out in one transaction. Each is there because something is missing or too much:
   when all is as it should be, there is none. To be run by whoever owns the application's tables.
 #}

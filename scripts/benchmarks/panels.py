@@ -147,7 +147,7 @@ def view_sql(moment: Moment) -> dict[str, str]:
 
 
 def marts_sql(moment: Moment) -> dict[str, str]:
-    """The same questions of the mart that README names for them."""
+    """The same questions of the mart that docs/marts.md names for them."""
     return {
         THIRTY_DAYS: f"""
             select api_service, sum(total_requests), sum(total_cost)

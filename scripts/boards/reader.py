@@ -76,7 +76,10 @@ def _role(connection: Connection, reporter: str) -> tuple[str, str | None]:
     except psycopg2.Error as error:
         connection.rollback()
         reason = "there is none" if error.pgcode == "22023" else f"{user} is not a member of it"
-        return "", f"The boards are read as {user}, not with the rights of {reporter}: {reason} (README.md, Roles)."
+        return (
+            "",
+            f'The boards are read as {user}, not with the rights of {reporter}: {reason} (docs/rights.md, "Roles").',
+        )
 
 
 def _check_marts(connection: Connection) -> None:

@@ -44,7 +44,7 @@ inner join pg_catalog.pg_class as c on a.attrelid = c.oid
 inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
 where n.nspname = %s and c.relname = %s and a.attname = any(%s) and has_column_privilege(c.oid, a.attnum, 'select')
 """
-OWN_ROLE = 'make a role of its own for it: README.md, "A role of its own"'
+OWN_ROLE = 'make a role of its own for it: docs/rights.md, "Roles"'
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -94,7 +94,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
         readable = [column for (column,) in patient.query(SECRETS, patient.schema, name, list(table.secrets))]
         if readable:
             message = f"the role may read {listed(readable)}, which no model reads"
-            remedy = f'grant select on single columns of {name} instead: README.md, "A role of its own"'
+            remedy = f'grant select on single columns of {name} instead: docs/rights.md, "Roles"'
             excess.append(Finding("can_read_secrets", "warning", name, message, remedy))
     if patient.query(
         "select coalesce(has_schema_privilege(to_regnamespace(%s), 'create'), false)", quoted(patient.schema)

@@ -541,11 +541,12 @@ def test_it_could_not_look(source: str):
 
 
 @ONE_SERVER
-def test_the_commands_of_readme(server: Server, empty_database: str):
+def test_the_commands_of_the_docs(server: Server, empty_database: str):
     """All of them, in their order, on the sample, and then without the leads that stop the migration there."""
     from generate_sample_data import generate
 
-    section = (REPOSITORY / "README.md").read_text().partition("\n## Doctor\n")[2].partition("\n## ")[0]
+    page = (REPOSITORY / "docs" / "trouble.md").read_text()
+    section = page.partition("\n## Doctor\n")[2].partition("\n## When something fails\n")[0]
     blocks = re.findall(r"^```bash\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
     commands = [line.partition("#")[0].strip() for line in "".join(blocks).splitlines()]
     assert len(commands) == 4

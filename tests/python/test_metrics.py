@@ -297,7 +297,7 @@ def test_every_metric_is_tested(server: Server) -> None:
 
 
 def test_the_command(clone: Clone, dsn: str) -> None:
-    """What README shows, and MetricFlow's own check of models and metrics against the database."""
+    """What docs/looking.md shows, and MetricFlow's own check of models and metrics against the database."""
     environment = environment_of(dsn)
     checked = clone.run(".venv/bin/mf", "validate-configs", **environment)
     assert checked.returncode == 0, checked.stdout

@@ -83,9 +83,9 @@ def refused(doors: Doors, role: str, statement: str) -> str:
 # The command
 
 
-def test_readme_shows_it() -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^dbt run-operation create_roles(.*?)  +#", readme, flags=re.MULTILINE)
+def test_the_docs_show_it() -> None:
+    page = (REPOSITORY / "docs" / "rights.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^dbt run-operation create_roles(.*?)  +#", page, flags=re.MULTILINE)
     assert commands == ["", " --args '{apply: true}'"]
 
 
@@ -455,10 +455,10 @@ def test_a_role_that_is_no_reporter_any_more_has_nothing(doors: Doors) -> None:
         assert doors.create_roles(apply=True)[0]
 
 
-def test_readme_keeps_an_analyst_from_changing_the_reporter(doors: Doors) -> None:
+def test_the_docs_keep_an_analyst_from_changing_the_reporter(doors: Doors) -> None:
     """Who logs in as a role may change its password and settings; who is in it, only for logins that there are not."""
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    ((login,),) = [re.findall("`(create role ana .*?)`", readme)]
+    page = (REPOSITORY / "docs" / "rights.md").read_text(encoding="utf-8")
+    ((login,),) = [re.findall("`(create role ana .*?)`", page)]
     setting, shown = f"alter role {REPORTER} set statement_timeout = '1min'", "show statement_timeout"
     with doors.session(REPORTER) as connection:
         ask(connection, setting)

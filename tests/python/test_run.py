@@ -156,7 +156,7 @@ def test_smallest_own_database_is_built_and_nothing_else_is_touched(clone: Clone
     assert result.returncode == 0, result.stdout
     assert environment_of(empty_database)["PGPASSWORD"] not in result.stdout
     assert "sample data" not in result.stdout
-    assert "README.md, Roles" in result.stdout
+    assert 'docs/rights.md, "Roles"' in result.stdout
     assert not (clone.folder / ".postgres").exists()
     assert _catalogue(empty_database) == before
     assert query(empty_database, "select total_leads, qualified_leads from analytics.campaign_analytics") == [(2, 1)]

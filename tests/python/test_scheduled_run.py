@@ -294,9 +294,9 @@ def test_the_whole_project_is_built_and_recorded(whole_clone: Clone, empty_datab
     stale = project.log("node_id, status, message", "entry = 'node' and attempt = 0 and status <> 'pass'")
     assert {name for name, _, _ in stale} == {f"source.leadgen_analytics.app.{n}" for n in ("campaigns", "businesses")}
     assert all(status == "warn" and re.fullmatch(r"\d+ h old", message) for _, status, message in stale)
-    # what README shows
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```pgsql\n(.*?)^```", readme, flags=re.MULTILINE | re.DOTALL)
+    # what the docs show
+    page = (REPOSITORY / "docs" / "operating.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```pgsql\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
     statements = [statement for statement in block.split(";") if statement.strip()]
     assert len(statements) == 5
     for statement in statements:

@@ -28,7 +28,7 @@ from test_contract import CONTRACT
 
 TENANT = "authenticated"
 VIEWS = sorted(path.stem.removeprefix("tenant_") for path in (REPOSITORY / "models" / "tenant").glob("*.sql"))
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PAGE = (REPOSITORY / "docs" / "rights.md").read_text(encoding="utf-8")
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Worst case: a tenant who can run any SQL, with a schema to create things in. `leak` tells what it is given.
 OWN_SCHEMA = f"""
@@ -155,8 +155,8 @@ def _columns(view: str) -> list[str]:
     return [column.split()[0] for column in re.sub(r"\(.*?\)", "", CONTRACT[view]).split(",")]
 
 
-def test_example_of_the_readme(tenants: Tenants) -> None:
-    (example,) = re.findall(r"^```postgresql\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+def test_example_of_the_docs(tenants: Tenants) -> None:
+    (example,) = re.findall(r"^```postgresql\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
     statements = re.sub(UUID, tenants.user, example)
     assert statements != example
     assert query(tenants.doors.dsn, statements)
