@@ -9,6 +9,12 @@
     {% if source.missing_tables %}
         {{ log('Missing tables, read as empty: ' ~ source.missing_tables | join(', '), info=true) }}
     {% endif %}
+    {% for relation in source.other_relations %}
+        {{ log(
+            'Not that table, and read as missing: ' ~ relation.name ~ ' (it has none of ' ~ relation.known_by | join(', ') ~ ')',
+            info=true
+        ) }}
+    {% endfor %}
     {% if source.missing_columns %}
         {{ log('Missing columns, read as NULL: ' ~ source.missing_columns | join(', '), info=true) }}
     {% endif %}
@@ -45,13 +51,16 @@
 {% macro inspect_source() %}
     {% set found = {
         'schema': var('source_schema'), 'present': {}, 'missing_required': [], 'missing_tables': [], 'missing_columns': [],
-        'mistyped': [],
+        'mistyped': [], 'other_relations': [],
     } %}
     {% for node in graph.sources.values() if node.source_name == 'app' %}
         {% set columns = source_columns(node.name) %}
         {% do found.present.update({node.name: columns}) %}
         {% if not columns %}
             {% do found.missing_tables.append(node.name) %}
+            {% if has_another_structure(declared_source(node.name), relation_columns(declared_source(node.name))) %}
+                {% do found.other_relations.append({'name': node.name, 'known_by': node.config.meta.known_by}) %}
+            {% endif %}
         {% endif %}
         {% for column in node.columns.values() if columns %}
             {% set name = node.name ~ '.' ~ column.name %}
@@ -128,7 +137,9 @@
     {% if not source.missing_required %}{{ return([]) }}{% endif %}
     {{ return([
         'missing, or not readable by ' ~ target.user ~ ': ' ~ source.missing_required | join(', ')
-        ~ '. Add it or grant select on it; if the application lives in another schema, set the variable source_schema.'
+        ~ ('.' if not source.other_relations else
+            '. Of another structure: ' ~ source.other_relations | map(attribute='name') | join(', ') ~ '.')
+        ~ ' Add it or grant select on it; if the application lives in another schema, set the variable source_schema.'
     ]) }}
 {% endmacro %}
 
@@ -360,12 +371,54 @@
 {% endmacro %}
 
 
+{#
+  A view or a foreign table has none, and a partitioned table cannot get one concurrently. A time without a zone is compared
+  as what it is in its zone.
+#}
 {% macro postgres__missing_indexes(present) %}
-    {% set wanted = [
+    {% set indexed, kinds, statements = indexed_columns(), relation_kinds(), [] %}
+    {% for table, column in wanted_indexes(present) if kinds[table] in ['r', 'p', 'm'] %}
+        {% set is_zoneless = present[table][column] == 'timestamp without time zone' %}
+        {% set zone = " at time zone '" ~ var('source_timezone') ~ "'" %}
+        {% if table ~ '.' ~ (('(' ~ column ~ zone ~ ')') if is_zoneless else column) not in indexed %}
+            {% do statements.append(
+                'create index ' ~ ('concurrently ' if kinds[table] != 'p') ~ 'on ' ~ quoted_source(table)
+                ~ ' (' ~ (('(' ~ quoted(column) ~ zone ~ ')') if is_zoneless else quoted(column)) ~ ');'
+            ) %}
+        {% endif %}
+    {% endfor %}
+    {{ return(statements) }}
+{% endmacro %}
+
+
+{# Columns, as table.column, that ought to be served by an index and are of a view or a foreign table. #}
+{% macro unindexable(present) %}
+    {% set kinds, found = relation_kinds(), [] %}
+    {% for table, column in wanted_indexes(present) if kinds[table] in ['v', 'f'] %}
+        {% do found.append(table ~ '.' ~ column) %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{# Pairs of table and column that incremental runs and the live part of the marts look rows up by. #}
+{% macro wanted_indexes(present) %}
+    {% set found = [] %}
+    {% for table, column in [
         ('api_usage', 'created_at'), ('api_usage_log', 'created_at'), ('api_cost_tracking', 'date'),
         ('businesses', 'created_at'), ('businesses', 'campaign_id'), ('enhanced_leads', 'created_at'),
         ('enhanced_leads', 'campaign_id'), ('lead_emails', 'lead_id'), ('lead_social_profiles', 'lead_id'),
-    ] %}
+    ] if column in (present[table] or {}) %}
+        {% do found.append((table, column)) %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{#
+  What an index of all rows starts with, as table.column, or `table.(column at time zone 'UTC')` and the like.
+#}
+{% macro indexed_columns() %}
     {% set query %}
         select
             c.relname,
@@ -375,25 +428,28 @@
         inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
         where n.nspname = {{ literal(var('source_schema')) }} and i.indisvalid and i.indpred is null
     {% endset %}
-    {% set indexed = {} %}
+    {% set found = [] %}
     {% for table, expression in run_query(query).rows %}
-        {% do indexed.setdefault(table, []).append(expression | replace('"', '') | replace('::text', '')) %}
+        {% set expression = expression | replace('"', '') | replace('::text', '') | replace(' AT TIME ZONE ', ' at time zone ') %}
+        {% do found.append(table ~ '.' ~ expression) %}
     {% endfor %}
-    {% set statements = [] %}
-    {% for table, column in wanted if column in (present[table] or {}) %}
-        {#- a time without a zone is compared as what it is in its zone -#}
-        {% set is_zoneless = present[table][column] == 'timestamp without time zone' %}
-        {% set zoned = column ~ " AT TIME ZONE '" ~ var('source_timezone') ~ "'" %}
-        {% set known = indexed.get(table, []) %}
-        {% if not (zoned in known | join('|') if is_zoneless else column in known) %}
-            {% set expression = '(' ~ quoted(column) ~ " at time zone '" ~ var('source_timezone') ~ "')" %}
-            {% do statements.append(
-                'create index concurrently on ' ~ quoted_source(table) ~ ' ('
-                ~ (expression if is_zoneless else quoted(column)) ~ ');'
-            ) %}
-        {% endif %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{# Postgres's letter for what a relation of the source is, by name: r, p, m, v or f. #}
+{% macro relation_kinds() %}
+    {% set query %}
+        select c.relname, c.relkind
+        from pg_catalog.pg_class as c
+        inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+        where n.nspname = {{ literal(var('source_schema')) }} and c.relkind in ('r', 'p', 'm', 'v', 'f')
+    {% endset %}
+    {% set kinds = {} %}
+    {% for row in run_query(query).rows %}
+        {% do kinds.update({row[0]: row[1]}) %}
     {% endfor %}
-    {{ return(statements) }}
+    {{ return(kinds) }}
 {% endmacro %}
 
 
@@ -428,9 +484,11 @@
         'keep_sums_before': var('keep_sums_before') | string if var('keep_sums_before') else none,
         'pruned_hours': none if unusable else pruned_hours(),
         'bad_source': bad_source(state),
+        'unindexable': unindexable(state.present),
         'without_row_versions': unversioned,
         'target_schema': target.schema,
         'clock_skew_tolerance_minutes': var('clock_skew_tolerance_minutes'),
+        'api_log_match_tolerance_seconds': var('api_log_match_tolerance_seconds'),
         'reporting_timezone': var('reporting_timezone') | string,
     }) %}
     {% do rollback_operation() %}

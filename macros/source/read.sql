@@ -56,49 +56,79 @@
 
 
 {% macro source_columns(table_name) %}
-    {{ return(adapter.dispatch('source_columns', 'leadgen_analytics')(declared_source(table_name))) }}
+    {% set table, columns = declared_source(table_name), {} %}
+    {% set found = relation_columns(table) %}
+    {% for column in found if column.is_readable and not has_another_structure(table, found) %}
+        {% do columns.update({column.name: column.type}) %}
+    {% endfor %}
+    {{ return(columns) }}
 {% endmacro %}
 
 
 {#
-  Columns that the role may read, with what their values are: the type that a domain is over, and a type without its
-  precision where that says nothing of what the values mean. A number keeps it: it says how large they can be.
+  Whether a relation with a table's name is something else: it has none of the columns by which the table is known, though
+  it has columns that the table has not. What the role may not read counts as well.
 #}
-{% macro postgres__source_columns(table) %}
-    {% if table is none %}{{ return({}) }}{% endif %}
+{% macro has_another_structure(table, columns) %}
+    {% set marks = table.config.meta.get('known_by', []) if table is not none else [] %}
+    {% set names = columns | map(attribute='name') | list %}
+    {{ return(
+        marks and names and not marks | select('in', names) | list
+        and names | reject('in', table.columns) | list | length > 0
+    ) }}
+{% endmacro %}
+
+
+{% macro relation_columns(table) %}
+    {{ return(adapter.dispatch('relation_columns', 'leadgen_analytics')(table)) }}
+{% endmacro %}
+
+
+{#
+  The catalogue, not information_schema: it knows precise types, and what there is that the role may not read. The type is
+  what values are: the one that a domain is over, and without a precision that says nothing of what they mean. A number
+  keeps it: it says how large they can be.
+#}
+{% macro postgres__relation_columns(table) %}
+    {% if table is none %}{{ return([]) }}{% endif %}
     {% set query %}
-        with recursive types as (
-            select a.attname, a.atttypid as type_oid, a.atttypmod as modifier
+        with recursive columns as (
+            select
+                a.attnum,
+                a.attname,
+                a.atttypid as type_oid,
+                a.atttypmod as modifier,
+                has_schema_privilege(n.oid, 'usage') and has_column_privilege(c.oid, a.attnum, 'select') as is_readable
             from pg_catalog.pg_attribute as a
             inner join pg_catalog.pg_class as c on a.attrelid = c.oid
             inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
             where
                 n.nspname = {{ dbt.string_literal(dbt.escape_single_quotes(table.schema)) }}
                 and c.relname = {{ dbt.string_literal(table.identifier) }}
+                and c.relkind in ('r', 'p', 'v', 'm', 'f')
                 and a.attnum > 0
                 and not a.attisdropped
-                and has_schema_privilege(n.oid, 'usage')
-                and has_column_privilege(c.oid, a.attnum, 'select')
             union all
-            select types.attname, t.typbasetype, t.typtypmod
-            from types
-            inner join pg_catalog.pg_type as t on types.type_oid = t.oid
+            select columns.attnum, columns.attname, t.typbasetype, t.typtypmod, columns.is_readable
+            from columns
+            inner join pg_catalog.pg_type as t on columns.type_oid = t.oid
             where t.typtype = 'd'
         )
 
         select
-            types.attname,
+            columns.attname,
             format_type(
-                types.type_oid,
-                case when t.typcategory in ('B', 'D', 'S') or t.typcategory = 'A' then null else types.modifier end
-            )
-        from types
-        inner join pg_catalog.pg_type as t on types.type_oid = t.oid
+                columns.type_oid, case when t.typcategory in ('A', 'B', 'D', 'S') then null else columns.modifier end
+            ),
+            columns.is_readable
+        from columns
+        inner join pg_catalog.pg_type as t on columns.type_oid = t.oid
         where t.typtype <> 'd'
+        order by columns.attnum
     {% endset %}
-    {% set columns = {} %}
+    {% set columns = [] %}
     {% for row in run_query(query).rows %}
-        {% do columns.update({row[0]: row[1]}) %}
+        {% do columns.append({'name': row[0], 'type': row[1], 'is_readable': row[2]}) %}
     {% endfor %}
     {{ return(columns) }}
 {% endmacro %}
@@ -338,10 +368,10 @@
 {%- endmacro %}
 
 
-{# Which of Postgres's own columns of a source table the role may read: none of a view has any. #}
+{# Which of Postgres's own columns of a source table the role may read: none of a view has any, nor what is not read. #}
 {% macro system_columns(table_name) %}
     {% set table = declared_source(table_name) %}
-    {% if table is none %}{{ return([]) }}{% endif %}
+    {% if not source_columns(table_name) %}{{ return([]) }}{% endif %}
     {% set query %}
         select a.attname
         from pg_catalog.pg_attribute as a

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg2
 from psycopg2 import sql
 
-from .finding import Finding, Patient, in_one_line, quoted
+from .finding import Finding, Patient, in_one_line, see
 
 NOTED_SECONDS = 5
 """By default two records of one call may lie that far apart."""
@@ -26,6 +26,34 @@ left join pg_catalog.pg_database as d on s.setdatabase = d.oid
 cross join unnest(s.setconfig) as setting
 where split_part(setting, '=', 1) ilike 'timezone' and (d.datname is null or d.datname = current_database())
 order by 1
+"""
+LOGS = {"api_usage": "api_usage_log", "api_usage_log": "api_usage"}
+NEWEST = 400
+LEAST_SHARE = 0.3
+# How far the newest times of a column without a zone are ahead of UTC, in quarters of an hour, with how many of them
+# each fits. A time fits where a log of the same calls, or another time of the same row, has one within seconds.
+OFFSETS = """
+select quarters, count(*) as rows_that_fit, max(time_without_zone) as newest
+from (
+    select {column} as time_without_zone, {other} as same_moment
+    from {table}
+    where {column} < 'infinity'
+    order by {column} desc
+    limit %(newest)s
+) as newest
+cross join generate_series(-48, 56) as quarters
+cross join lateral (
+    select (time_without_zone - quarters * interval '15 minutes') at time zone 'UTC' as moment
+) as with_offset
+where exists (
+    select
+    from {log}
+    where
+        {moment} between with_offset.moment - %(seconds)s * interval '1 second'
+        and with_offset.moment + %(seconds)s * interval '1 second'
+)
+group by quarters
+order by rows_that_fit desc, abs(quarters)
 """
 SIZES = """
 select
@@ -60,7 +88,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
         "reporting_timezone",
         f"marts have date and hour in {patient.state['reporting_timezone']}",
     )
-    yield from _without_zone(patient, is_utc)
+    yield from _without_zone(patient, is_utc, [zone, *(value.rpartition(": ")[2] for value in others)])
     yield from _future(patient)
 
 
@@ -78,16 +106,71 @@ def _skew(patient: Patient) -> Finding:
     return Finding("clock", "ok", "clock", "the server's clock agrees with this machine's")
 
 
-def _without_zone(patient: Patient, is_utc: bool) -> Iterator[Finding]:
+def _without_zone(patient: Patient, is_utc: bool, zones: list[str]) -> Iterator[Finding]:
     for name, table in patient.tables.items():
         for column, kind in table.kinds.items():
             actual = patient.present[name].get(column, "")
             if kind == "timestamp with time zone" and actual.startswith("timestamp") and "without time zone" in actual:
-                message = f"is {actual}: read as UTC, which is wrong if the application writes local time"
-                remedy = f"alter table {quoted(patient.schema, name)} alter column {quoted(column)}"
-                remedy += f" type timestamptz using {quoted(column)} at time zone 'UTC';"
-                severity = "info" if is_utc else "warning"
-                yield Finding("time_without_zone", severity, f"{name}.{column}", message, remedy)
+                yield _of_one_without_zone(patient, name, column, is_utc, zones)
+
+
+def _of_one_without_zone(patient: Patient, name: str, column: str, is_utc: bool, zones: list[str]) -> Finding:
+    message = f"is {patient.present[name][column]}: read as UTC, which is wrong if the application writes local time"
+    severity = "info" if is_utc else "warning"
+    # no statement: it would fail on every view, and a wrong zone could not be told any more
+    remedy = f"let a migration of the application give it a zone: {see('types')}"
+    fitting = _fitting_zone(patient, name, column, zones)
+    if fitting is None:
+        message += "; nothing in the data says which zone it is in"
+    else:
+        zone, share = fitting
+        severity = "info" if zone in UTC_NAMES else "warning"
+        message += f"; {share:.0%} of the newest times fit {zone}"
+        written = zone if zone.startswith("interval ") else f"'{zone}'"
+        remedy = f'let a migration of the application make it timestamptz using "{column}" at time zone {written}: '
+        remedy += see("types")
+    return Finding("time_without_zone", severity, f"{name}.{column}", message, remedy)
+
+
+def _fitting_zone(patient: Patient, name: str, column: str, zones: list[str]) -> tuple[str, float] | None:
+    """A zone that the newest times fit, and the share of them: one that is set somewhere, or how far it is off UTC."""
+    zoned = [other for other, kind in patient.present[name].items() if kind.endswith(" with time zone")]
+    log = LOGS.get(name, "")
+    is_logged = patient.present.get(log, {}).get("created_at", "").endswith("with time zone")
+    if column == "created_at" and is_logged:
+        parts = {
+            "log": sql.Identifier(patient.schema, log),
+            "moment": sql.Identifier("created_at"),
+            "other": sql.SQL("null::timestamptz"),
+        }
+    elif zoned:
+        parts = {
+            "log": sql.SQL("(select 1) as row_itself"),
+            "moment": sql.SQL("same_moment"),
+            "other": sql.Identifier(zoned[0]),
+        }
+    else:
+        return None
+    table, of_column = sql.Identifier(patient.schema, name), sql.Identifier(column)
+    statement = sql.SQL(OFFSETS).format(table=table, column=of_column, **parts)
+    looked_at = sql.SQL("select least(count(*), %s) from (select from {} where {} < 'infinity' limit %s) as newest")
+    try:
+        with patient.connection.cursor() as cursor:
+            cursor.execute(statement, {"newest": NEWEST, "seconds": NOTED_SECONDS})
+            found = cursor.fetchall()
+        ((rows,),) = patient.query(looked_at.format(table, of_column), NEWEST, NEWEST)
+    except psycopg2.Error:  # too slow, or not readable: told as not known
+        if patient.connection.closed:
+            raise
+        return None
+    if not found or found[0][1] < LEAST_SHARE * rows:
+        return None
+    quarters, fitting, newest = found[0]
+    offset = "select %s::timestamp - (%s::timestamp at time zone %s at time zone 'UTC') = %s * interval '15 minutes'"
+    for zone in ("UTC", *zones):
+        if patient.query(offset, newest, newest, zone, quarters)[0][0]:
+            return zone, fitting / rows
+    return f"interval '{quarters * 15} minutes'", fitting / rows
 
 
 def _future(patient: Patient) -> Iterator[Finding]:
@@ -99,6 +182,11 @@ def _future(patient: Patient) -> Iterator[Finding]:
         for name, column in columns.items()
         if patient.present[name].get(column, "").startswith("timestamp")
     }
+    for name, column in columns.items():
+        kind = patient.present[name].get(column)
+        if kind and name not in readable:
+            message = f"not looked at for times in the future: it is {kind}"
+            yield Finding("not_examined", "info", f"{name}.{column}", message)
     sizes = {
         name: (rows, indexed)
         for name, rows, indexed in patient.query(SIZES, sorted(set(readable.values())), patient.schema, list(readable))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .finding import Finding, Patient
+from .finding import Finding, Patient, quoted
 
 EXTENSIONS = """
 select e.extname || ' ' || e.extversion || ' in ' || n.nspname
@@ -27,5 +27,5 @@ def examine(patient: Patient) -> Iterator[Finding]:
         for name, may_use in schema:
             if not may_use:
                 message = f"is of PostGIS, whose schema {name} the role may not use: coordinates are NULL"
-                remedy = f'grant usage on schema "{name}" to "{patient.connection.info.user}";'
+                remedy = f"grant usage on schema {quoted(name)} to {quoted(patient.role)};"
                 yield Finding("postgis_not_usable", "warning", "enhanced_leads.location_coordinates", message, remedy)

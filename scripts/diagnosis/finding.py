@@ -12,6 +12,9 @@ from psycopg2.extensions import connection as Connection
 SEVERITIES = ("ok", "info", "warning", "error")
 """From nothing to be done, over what is worth knowing and what should be done, to what stops a run or hides rows."""
 
+SECTIONS = {"roles": ("docs/rights.md", "Roles"), "types": ("docs/trouble.md", "Troubleshooting")}
+"""Where findings send to: file and heading."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -56,6 +59,10 @@ class Patient:
     is_embedded: bool
 
     @property
+    def role(self) -> str:
+        return self.connection.info.user
+
+    @property
     def schema(self) -> str:
         return self.state["schema"]
 
@@ -68,6 +75,12 @@ class Patient:
         with self.connection.cursor() as cursor:
             cursor.execute(statement, values or None)
             return cursor.fetchall()
+
+
+def see(subject: str) -> str:
+    """The place in the documentation, as a remedy cites it."""
+    file, heading = SECTIONS[subject]
+    return f'{file}, "{heading}"'
 
 
 def in_one_line(error: psycopg2.Error) -> str:

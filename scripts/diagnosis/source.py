@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg2
 from psycopg2 import sql
 
-from .finding import Finding, Patient, in_one_line, listed, quoted
+from .finding import Finding, Patient, in_one_line, listed, quoted, see
 
 EXISTING_COLUMNS = """
 select c.relname, a.attname
@@ -65,12 +65,16 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield from _unreadable(patient)
     yield from _broken(patient)
     yield from _missing(patient)
+    for relation in state["other_relations"]:
+        known_by = ", ".join(relation["known_by"])
+        message = f"what has this name has none of {known_by}: it is not that table, and read as missing"
+        yield Finding("another_structure", "info", relation["name"], message)
     for column in state["mistyped"]:
         name, actual, expected = column["name"], column["type"], column["expected"]
         message = f"is {actual}, not {expected}: values that cannot be read as that are NULL, and reading it is slow"
-        statement = f"alter table {quoted(patient.schema, name.split('.')[0])} alter column"
-        statement += f" {quoted(name.split('.')[1])} type {expected} using {quoted(name.split('.')[1])}::{expected};"
-        yield Finding("mistyped_column", "warning", name, message, statement)
+        # no statement: it would fail on a value that cannot be read and on every view, and round what is finer
+        remedy = f"let a migration of the application give it a type that casts to {expected}: {see('types')}"
+        yield Finding("mistyped_column", "warning", name, message, remedy)
     for table in state["left_tables"]:
         message = "is what marts read, and has been renamed or is no longer the source: they show nothing new"
         yield Finding("left_table", "error", table, message, "run dbt")
@@ -79,17 +83,23 @@ def examine(patient: Patient) -> Iterator[Finding]:
         column = statement.partition("(")[2].partition(")")[0].strip('"')
         message = "has no index that starts with it: runs and marts read the whole table"
         yield Finding("missing_index", "warning", f"{table}.{column}", message, statement)
-    if not state["missing_indexes"]:
+    for name in state["unindexable"]:
+        message = "no index can be on it; whether what it reads has one that starts with it was not looked at"
+        yield Finding("index_not_looked_at", "info", name, message)
+    if not state["missing_indexes"] and not state["unindexable"]:
         yield Finding("indexes", "ok", patient.schema, "every index that runs and marts want is there")
 
 
 def _unreadable(patient: Patient) -> Iterator[Finding]:
     """What is there, and hidden from the role: to a run it is missing."""
     hidden = defaultdict(list)
+    others = {relation["name"] for relation in patient.state["other_relations"]}
     for table, column in patient.query(EXISTING_COLUMNS, patient.schema, list(patient.tables)):
-        if column in patient.tables[table].kinds and column not in patient.present[table]:
+        is_read = table not in others and column in patient.tables[table].kinds
+        if is_read and column not in patient.present[table]:
             hidden[table].append(column)
-    role = quoted(patient.connection.info.user)
+    role = quoted(patient.role)
+    ((may_enter,),) = patient.query("select has_schema_privilege(to_regnamespace(%s), 'usage')", quoted(patient.schema))
     for table, columns in hidden.items():
         is_all = not patient.present[table]
         what = f"({', '.join(map(quoted, columns))}) " if not is_all or patient.tables[table].secrets else ""
@@ -97,6 +107,8 @@ def _unreadable(patient: Patient) -> Iterator[Finding]:
         if not is_all:
             message = f"columns {listed(columns)} may not be read by this role, so that a run takes them for missing"
         grant = f"grant select {what}on {quoted(patient.schema, table)} to {role};"
+        if not may_enter:
+            grant = f"grant usage on schema {quoted(patient.schema)} to {role}; {grant}"
         yield Finding("not_readable", "warning", table, message, grant)
 
 

@@ -55,7 +55,10 @@ def _double_logging(patient: Patient) -> Iterator[Finding]:
     statement = "select sum(paired_calls), sum(counted_cost), sum(double_count_avoided) from {}"
     ((pairs, counted, avoided),) = patient.query(sql.SQL(statement).format(sql.Identifier(schema, MART)))
     if not avoided and not pairs:
-        yield Finding("no_duplicate_logging", "ok", f"{schema}.{MART}", "no call is logged more than once")
+        seconds = patient.state["api_log_match_tolerance_seconds"]
+        message = f"no two records of one call lie within {seconds} s (api_log_match_tolerance_seconds) in two logs;"
+        message += " what lies further apart was not looked at"
+        yield Finding("no_duplicate_logging", "ok", f"{schema}.{MART}", message)
         return
     message = f"{int(pairs or 0):,} calls are logged more than once: adding up {', '.join(logs)} counts"
     message += (

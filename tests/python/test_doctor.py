@@ -224,15 +224,14 @@ def test_required_and_unreadable(source: str, doctor: Doctor):
         assert not doctor.finds(role, "not_readable")
 
 
-def test_remedies_of_types_and_indexes_work(source: str, doctor: Doctor):
+def test_types_and_indexes(source: str, doctor: Doctor):
     execute(source, "alter table businesses alter confidence_score type text; drop index businesses_created_at_idx")
     execute(source, "insert into businesses (id, confidence_score) values (gen_random_uuid(), '7')")
-    findings = doctor(source)["findings"]
-    bad = [finding for finding in findings if finding["code"] in ("mistyped_column", "missing_index")]
-    assert {finding["object"] for finding in bad} == {"businesses.confidence_score", "businesses.created_at"}
-    for finding in bad:
-        execute(source, finding["remedy"].replace(" concurrently", ""))
-    assert not doctor.finds(source, "mistyped_column")
+    mistyped = doctor.finds(source, "mistyped_column")["businesses.confidence_score"]
+    # no statement: where marts are built, PostgreSQL refuses it
+    assert "a type that casts to integer" in mistyped["remedy"] and not mistyped["remedy"].endswith(";")
+    missing = doctor.finds(source, "missing_index")["businesses.created_at"]
+    execute(source, missing["remedy"].replace(" concurrently", ""))
     assert doctor.finds(source, "indexes")
 
 
@@ -264,9 +263,9 @@ def test_foreign_keys(source: str, doctor: Doctor):
     for finding in (wrong["api_usage.calls_of"], *late.values(), *off.values()):
         execute(source, finding["remedy"])
     rules = query(source, "select pg_get_constraintdef(oid) from pg_constraint where conname = 'calls_of'")
-    assert rules == [("FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE SET NULL NOT VALID",)]
+    assert rules == [("FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE SET NULL",)]
     assert set(doctor.finds(source, "foreign_key_wrong")) == {"lead_emails.lead_emails_lead_id_fkey"}
-    assert set(doctor.finds(source, "foreign_key_not_validated")) == {"api_usage.calls_of"}
+    assert not doctor.finds(source, "foreign_key_not_validated")
     assert not doctor.finds(source, "foreign_key_off")
     migration = ["run-operation", "migrate_source", "--args", "{apply: true}"]
     assert run_dbt(migration, environment_of(source)).success
@@ -318,9 +317,7 @@ def test_clocks(source: str, doctor: Doctor):
     assert zone["severity"] == "info"
     assert "sessions are in Asia/Kolkata" in zone["message"] and f"database {name}: Asia/Kolkata" in zone["message"]
     without = doctor.finds(source, "time_without_zone")["campaigns.completed_at"]
-    assert without["severity"] == "warning"
-    execute(source, without["remedy"])
-    assert not doctor.finds(source, "time_without_zone")
+    assert without["severity"] == "warning" and not without["remedy"].endswith(";")
     assert "2 rows" in doctor.finds(source, "future_timestamps")["campaigns.created_at"]["message"]
 
 
@@ -378,8 +375,10 @@ def test_row_level_security(source: str, doctor: Doctor):
     with _role(source) as role:
         (hidden,) = doctor.finds(role, "rows_hidden").values()
         assert (hidden["object"], hidden["severity"]) == ("campaigns", "error")
-        assert set(doctor.finds(role, "rows_may_be_hidden")) == {"businesses"}
-        execute(source, hidden["remedy"])
+        (may_be,) = doctor.finds(role, "rows_may_be_hidden").values()
+        assert may_be["object"] == "businesses"
+        for finding in (hidden, may_be):
+            execute(source, finding["remedy"])
         codes = {finding["code"] for finding in doctor(role)["findings"]}
         assert not codes & {"rows_hidden", "rows_may_be_hidden", "bypassrls_unneeded"}
 
