@@ -80,7 +80,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield Finding("left_table", "error", table, message, "run dbt")
     for statement in state["missing_indexes"]:
         table = statement.partition(" on ")[2].partition(" (")[0].rpartition(".")[2].strip('"')
-        column = statement.partition("(")[2].partition(")")[0].strip('"')
+        column = statement.partition("(")[2].lstrip("(").partition(" at time zone")[0].partition(")")[0].strip('"')
         message = "has no index that starts with it: runs and marts read the whole table"
         yield Finding("missing_index", "warning", f"{table}.{column}", message, statement)
     for name in state["unindexable"]:
