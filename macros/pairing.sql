@@ -256,6 +256,17 @@
 {% endmacro %}
 
 
+{# The same as lists, for the doctor; empty where nothing is built. #}
+{% macro distant_records_of_last_run() %}
+    {% set daily = adapter.get_relation(target.database, target.schema ~ '_intermediate', 'int_service_usage_daily') %}
+    {% set found = [] %}
+    {% for row in (distant_record_rows(daily) if daily else []) %}
+        {% do found.append([row[0], row[1] | int, row[2] | int, row[3], row[4], row[5] | int]) %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
 {#
   A query with a row for each of the services, a fifth or more of whose calls since a day have their nearest record in the
   other log beyond the tolerance, but within two minutes: service, calls, those calls, their cost in USD, the day, and the

@@ -490,6 +490,8 @@
         'clock_skew_tolerance_minutes': var('clock_skew_tolerance_minutes'),
         'api_log_match_tolerance_seconds': var('api_log_match_tolerance_seconds'),
         'reporting_timezone': var('reporting_timezone') | string,
+        'source_timezone': var('source_timezone') | string,
+        'distant_records': [] if unusable else distant_records_of_last_run(),
     }) %}
     {% do rollback_operation() %}
     {% do print(state | tojson) %}

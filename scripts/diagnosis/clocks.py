@@ -115,7 +115,10 @@ def _without_zone(patient: Patient, is_utc: bool, zones: list[str]) -> Iterator[
 
 
 def _of_one_without_zone(patient: Patient, name: str, column: str, is_utc: bool, zones: list[str]) -> Finding:
-    message = f"is {patient.present[name][column]}: read as UTC, which is wrong if the application writes local time"
+    read_in = patient.state["source_timezone"]
+    message = (
+        f"is {patient.present[name][column]}: read in {read_in}, which is wrong if the application writes otherwise"
+    )
     severity = "info" if is_utc else "warning"
     # no statement: it would fail on every view, and a wrong zone could not be told any more
     remedy = f"let a migration of the application give it a zone: {see('types')}"
@@ -124,11 +127,13 @@ def _of_one_without_zone(patient: Patient, name: str, column: str, is_utc: bool,
         message += "; nothing in the data says which zone it is in"
     else:
         zone, share = fitting
-        severity = "info" if zone in UTC_NAMES else "warning"
+        severity = "info" if zone == read_in or {zone, read_in} <= set(UTC_NAMES) else "warning"
         message += f"; {share:.0%} of the newest times fit {zone}"
         written = zone if zone.startswith("interval ") else f"'{zone}'"
         remedy = f'let a migration of the application make it timestamptz using "{column}" at time zone {written}: '
         remedy += see("types")
+        if severity == "warning" and not zone.startswith("interval "):
+            remedy = f"set the variable source_timezone to {zone}, or {remedy}"
     return Finding("time_without_zone", severity, f"{name}.{column}", message, remedy)
 
 

@@ -54,6 +54,18 @@ def _double_logging(patient: Patient) -> Iterator[Finding]:
         return
     statement = "select sum(paired_calls), sum(counted_cost), sum(double_count_avoided) from {}"
     ((pairs, counted, avoided),) = patient.query(sql.SQL(statement).format(sql.Identifier(schema, MART)))
+    for service, calls, distant, cost, first_day, seconds in patient.state["distant_records"]:
+        message = (
+            f"of {calls:,} calls that api_usage has of {service} since {first_day}, {distant:,} ({cost} USD) have no"
+        )
+        message += (
+            f" record in api_usage_log within the tolerance, but one within {seconds} s: counted twice if they are"
+        )
+        message += " the same calls"
+        remedy = f"set the variable api_log_match_tolerance_seconds to {seconds}"
+        yield Finding("distant_records", "warning", service, message, remedy)
+    if patient.state["distant_records"] and not pairs:
+        return
     if not avoided and not pairs:
         seconds = patient.state["api_log_match_tolerance_seconds"]
         message = f"no two records of one call lie within {seconds} s (api_log_match_tolerance_seconds) in two logs;"

@@ -24,9 +24,12 @@ from conftest import (
     execute,
     invoke_build,
     new_database,
+    parsed_before,
     query,
 )
+from diagnosis.project import Project, declared_tables
 from embedded_postgres import Server
+from test_doctor import Doctor
 
 pytestmark = pytest.mark.parametrize("server", ["postgres15"], indirect=True)
 
@@ -401,6 +404,10 @@ def test_calls_whose_two_records_lie_far_apart_are_warned_of(
     with built(server, tmp_path, SOURCE, SLOW_CALLS) as dsn:
         warning = " ".join(capsys.readouterr().out.split())
         assert "10 (0.5000 USD) have no record in api_usage_log within 5 s, but one within 14 s" in warning
+        manifest = parsed_before(["run-operation"], environment_of(dsn))
+        doctor = Doctor(Project(declared_tables(manifest), manifest, "{}"))
+        assert doctor.finds(dsn, "no_duplicate_logging") == {}
+        assert doctor.finds(dsn, "distant_records")["hunter_io"]["remedy"].endswith("tolerance_seconds to 14")
         build(dsn, tmp_path, *NO_TESTS, api_log_match_tolerance_seconds=14)
         assert "have no record in api_usage_log" not in capsys.readouterr().out
         assert query(dsn, SPEND) == [(Decimal("0.5000"),)]
