@@ -422,10 +422,12 @@
     {% set query %}
         select
             c.relname,
-            pg_get_indexdef(i.indexrelid, 1, true)
+            -- of an expression only, because to ask for it waits for whoever has locked the table
+            case when i.indkey[0] = 0 then pg_get_indexdef(i.indexrelid, 1, true) else a.attname end
         from pg_catalog.pg_index as i
         inner join pg_catalog.pg_class as c on i.indrelid = c.oid
         inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+        left join pg_catalog.pg_attribute as a on i.indrelid = a.attrelid and i.indkey[0] = a.attnum
         where n.nspname = {{ literal(var('source_schema')) }} and i.indisvalid and i.indpred is null
     {% endset %}
     {% set found = [] %}
