@@ -174,8 +174,9 @@ def _base_environment() -> dict[str, str]:
     from own_database import environment_without_database
 
     kept = environment_without_database()
-    # Without a terminal, wide enough for dbt-bouncer's tables.
-    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}", "COLUMNS": "160"}
+    kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    kept["PYTHONPATH"] = str(TESTS / "every_process")
+    return {**kept, "COLUMNS": "160"}  # without a terminal, wide enough for dbt-bouncer's tables
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 from errors import UserFacingError, disk_error, reason_of
+from garbage import collect_seldom
 
 QUIET = ["--log-level", "none", "--profiles-dir", ".", "--project-dir", "."]
 LOGGED = ["--log-level-file", "debug"]  # which is else that of the terminal: none
@@ -38,6 +39,7 @@ class Dbt:
     """dbt on the project in the working directory, which is parsed once for all commands."""
 
     def __init__(self):
+        collect_seldom()
         self.manifest: Manifest = self._invoke(["parse"], Progress("Reading the project")).result
 
     def build(self) -> Built:

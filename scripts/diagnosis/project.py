@@ -11,6 +11,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from embedded_postgres import REPOSITORY
 from errors import UserFacingError
+from garbage import collect_seldom
 
 from .finding import SourceTable
 
@@ -35,6 +36,7 @@ class Project:
 
 
 def read_project(variables: str) -> Project:
+    collect_seldom()
     manifest = _invoke(["parse", "--vars", variables]).result
     return Project(declared_tables(manifest), manifest, variables)
 

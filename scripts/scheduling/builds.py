@@ -13,6 +13,7 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 from dbt_progress import QUIET, first_line, lost_lines_told
 from errors import reason_of
+from garbage import collect_seldom
 
 from scheduling.output import Output
 from scheduling.results import BAD, STALE, TESTS, NodeResult
@@ -52,6 +53,7 @@ class Builds:
     """
 
     def __init__(self, target: Path, folder: Path, output: Output, on_note: Callable[[str], None]):
+        collect_seldom()
         self._target, self._folder = target, folder
         self._output, self._redactor = output, output.redactor
         self._on_note = on_note

@@ -41,7 +41,7 @@ POSTGRES_15_BIN_DIRS = (
     Path("/opt/homebrew/opt/postgresql@15/bin"),
     Path("/usr/local/opt/postgresql@15/bin"),
 )
-
+EVERY_PROCESS = REPOSITORY / "tests" / "python" / "every_process"
 
 SHAPE_GROUP = "shape_database"
 GROUP = pytest.StashKey[str]()
@@ -69,9 +69,10 @@ class ShapeDatabase:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the folder that all processes of a test run share."""
+    """Make the folder that all processes of a test run share, and have every Python that they start collect seldom."""
     if not hasattr(config, "workerinput"):
         os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="leadgen-tests-")
+        os.environ["PYTHONPATH"] = str(EVERY_PROCESS)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -37,6 +37,7 @@ from dbt.version import __version__ as dbt_version
 from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.events.base_types import EventLevel
 from dbt_common.events.event_manager import EventManager
+from garbage import collect_seldom
 from jinja2.nativetypes import NativeEnvironment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -207,6 +208,8 @@ def once_for_all_processes(name: str, make: Callable[[], bytes]) -> bytes:
 
 
 # What follows takes nothing away that a test looks at.
+
+collect_seldom()
 
 # For the text of a warning dbt looks up the module of every frame of the call stack, three times in each run. In a
 # process with as many modules as the tests have, that takes longer than all the rest of a short run.

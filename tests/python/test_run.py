@@ -225,3 +225,13 @@ def _catalogue(dsn: str) -> list[tuple]:
         order by 1, 2, 3, 4
         """,
     )
+
+
+def test_python_collects_garbage_seldom(clone: Clone, server: Server):
+    """In what tests start, and in the programs themselves, which a user starts without that folder."""
+    program = "import gc, sys; print(gc.get_threshold()[0]); exec(sys.argv[1]); print(gc.get_threshold()[0])"
+    for path, expected in (("", ["700", "100000"]), (os.environ["PYTHONPATH"], ["100000", "100000"])):
+        started = "import garbage; garbage.collect_seldom()"
+        folders = f"{path}{os.pathsep}scripts"
+        result = clone.run(".venv/bin/python", "-c", program, started, PYTHONPATH=folders)
+        assert result.stdout.split() == expected
