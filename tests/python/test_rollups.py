@@ -633,10 +633,10 @@ def test_defects_are_not_looked_for_in_all_leads(with_leads: Project) -> None:
     read = f"select sum(seq_tup_read + idx_tup_fetch) from pg_stat_user_tables where relname in {tables}"
     filler = """
     insert into businesses (id, campaign_id, business_name, phone, confidence_score, discovery_cost, created_at)
-    select md5('lead ' || n)::uuid, :campaign, 'n' || n, '5550100001', 90, 1, now() - n * interval '1 hour'
+    select md5('lead ' || n)::uuid, :campaign, 'n' || n, '5550100001', 90, 1, now() - n * interval '5 minutes'
     from generate_series(2, 3000) as n;
     insert into lead_emails (id, lead_id, email, created_at)
-    select md5('email ' || n)::uuid, md5('lead ' || n)::uuid, 'e', now() - n * interval '1 hour'
+    select md5('email ' || n)::uuid, md5('lead ' || n)::uuid, 'e', now() - n * interval '5 minutes'
     from generate_series(2, 3000) as n;
     create index leads_by_time on businesses (created_at);
     create index emails_by_lead on lead_emails (lead_id);
