@@ -36,7 +36,6 @@ from psycopg2.extensions import connection as Connection
 
 NOT_COPIED = (".git", ".venv", ".postgres", "target", "logs", "site", "__pycache__", ".*_cache")
 MARTS = sorted(path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql"))
-LOAD_READERS = 50
 HELD_MART = "api_cost_tracking"
 """What the analyst's view reads, and what the long reader holds."""
 CHANGED_STAGING_MODEL = "stg_campaigns"
@@ -296,7 +295,7 @@ def _cases(options: argparse.Namespace) -> dict[str, Case]:
         f"a reader holds a mart for {options.hold} s": hold,
     }
     cases = {name: Case(build, options.readers) for name, build in builds.items()}
-    cases[f"{LOAD_READERS} readers for {options.load} s"] = Case(load, LOAD_READERS, pause_seconds=1)
+    cases[f"{options.load_readers} readers for {options.load} s"] = Case(load, options.load_readers, pause_seconds=1)
     return {name: case for name, case in cases.items() if options.only in name and not name.startswith("0 ")}
 
 
@@ -360,6 +359,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=10, metavar="N", help="times that dbt is killed (default 10)")
     parser.add_argument("--hold", type=int, default=30, metavar="S", help="how long a reader holds a mart (default 30)")
     parser.add_argument("--load", type=int, default=60, metavar="S", help="how long many readers ask (default 60)")
+    parser.add_argument("--load-readers", type=int, default=50, metavar="N", help="how many these are (default 50)")
     parser.add_argument("--readers", type=int, default=2, metavar="N", help="readers at once otherwise (default 2)")
     parser.add_argument("--api-calls", type=int, default=2000, metavar="N", help="size of the sample (default 2000)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only cases with this text in their name")

@@ -9,7 +9,8 @@ import check_availability
 import pytest
 from conftest import spare_parsing
 
-SHORT = ["--builds=1", "--full-refreshes=0", "--kills=2", "--hold=5", "--load=5", "--without-tests", "--readers=1"]
+SHORT = ["--builds=1", "--full-refreshes=0", "--kills=2", "--hold=5", "--load=5", "--load-readers=10"]
+SHORT += ["--without-tests", "--readers=1"]
 
 
 @pytest.fixture(scope="module")
