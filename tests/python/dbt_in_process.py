@@ -28,6 +28,7 @@ import parsedatetime
 import yaml
 from dbt.adapters.postgres import PostgresCredentials
 from dbt.artifacts.resources import FileHash
+from dbt.artifacts.schemas import base as artifacts
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 from dbt.events.logging import track_behavior_change_warn
@@ -35,8 +36,10 @@ from dbt.mp_context import get_mp_context
 from dbt.parser.manifest import PARTIAL_PARSE_FILE_NAME, extended_mashumaro_encoder
 from dbt.version import __version__ as dbt_version
 from dbt_common.behavior_flags import BehaviorFlagRendered
+from dbt_common.clients.system import write_file
 from dbt_common.events.base_types import EventLevel
 from dbt_common.events.event_manager import EventManager
+from dbt_common.utils.encoding import JSONEncoder
 from garbage import collect_seldom
 from jinja2.nativetypes import NativeEnvironment
 
@@ -231,6 +234,14 @@ def _fire_heard_event(
 
 
 EventManager.fire_event = _fire_heard_event
+
+
+def _write_json(path: str, data: Any) -> bool:
+    """The same text in one piece: piece by piece, Python's encoder in C is not used, and a manifest has a million."""
+    return write_file(path, json.dumps(data, cls=JSONEncoder))
+
+
+artifacts.write_json = _write_json
 
 # agate makes the same names of months and days anew for each result of a query.
 parsedatetime.Constants = lru_cache(parsedatetime.Constants)
