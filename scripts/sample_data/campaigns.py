@@ -43,6 +43,9 @@ CITIES = (
     ("Tucson, AZ", "520", 32.2226, -110.9747),
 )
 THRESHOLDS = (60, 65, 70, 75, 80)
+# How far the scores of a campaign's leads lie below those of a good one, campaign by campaign: from excellent to poor,
+# and some whose leads cost more than they bring. In turn, so that a small sample has them all.
+LACKING = (0, 20, 0, 8, 27, 0, 14, 0, 38, 4)
 NO_THRESHOLD = -1
 DEFAULT_THRESHOLD = 80
 
@@ -83,7 +86,8 @@ class Size:
 class Plan:
     """Campaigns in order of their start, the batches in which they search, and the users' ids.
 
-    `campaigns` has id, user, user_id, business_type, city, threshold, status, is_deleted, started, ended;
+    `campaigns` has id, user, user_id, business_type, city, threshold, lacking (points of a lead's score), status,
+    is_deleted, started, ended;
     `batches` has campaign (row of `campaigns`), burst_start, position (in its burst), is_last (of its campaign).
     """
 
@@ -125,6 +129,7 @@ def plan_campaigns(rng: np.random.Generator, size: Size, until: int, at_work: in
             "business_type": rng.integers(0, len(BUSINESS_TYPES), count),
             "city": rng.integers(0, len(CITIES), count),
             "threshold": np.where(rng.random(count) < 0.06, NO_THRESHOLD, rng.choice(THRESHOLDS, count)),
+            "lacking": np.resize(LACKING, count),
             "status": _statuses(rng, spans["end"].to_numpy(), until),
             "is_deleted": deleted,
             "started": started,

@@ -74,9 +74,8 @@ def assess(
     campaign, reach = leads["campaign"].to_numpy(), leads["reach"].to_numpy()
     lost = leads[f"did_{PLACE_DETAILS}"].to_numpy() & ~leads[f"ok_{PLACE_DETAILS}"].to_numpy()
     finished = (reach >= ALL_STEPS) & ~lost
-    score = np.where(
-        finished, rng.normal(76, 13, count) + 3 * leads[f"ok_{NEVERBOUNCE}"].to_numpy(), rng.uniform(15, 45, count)
-    )
+    typical = 76 + 3 * leads[f"ok_{NEVERBOUNCE}"].to_numpy() - campaigns["lacking"].to_numpy()[campaign]
+    score = np.where(finished, rng.normal(0, 13, count) + typical, rng.uniform(15, 45, count))
     score = score.round().clip(0, 100).astype(np.int64)
     threshold = campaigns["threshold"].to_numpy()[campaign]
     qualified = finished & (score >= np.where(threshold == NO_THRESHOLD, DEFAULT_THRESHOLD, threshold))

@@ -222,6 +222,27 @@ def test_same_arguments_give_the_same_rows(empty_database: str) -> None:
 
 
 @ONE_SERVER
+def test_campaigns_are_from_excellent_to_losing(empty_database: str) -> None:
+    """By the seed's limits, and by what a qualified lead is worth: 10 USD."""
+    generate(empty_database, "current")
+    with connected(empty_database) as cursor:
+        prices = rows(
+            cursor,
+            """
+            select sum(coalesce(discovery_cost, 0) + coalesce(enrichment_cost, 0) + coalesce(validation_cost, 0))
+                / nullif(count(*) filter (where is_qualified), 0)
+            from businesses
+            group by campaign_id
+            having count(*) > 20
+            """,
+        )
+    known = [price for (price,) in prices if price is not None]
+    limits = (0, 0.5, 1, 2, 10**6)
+    ratings = [sum(low <= price < high for price in known) for low, high in zip(limits, limits[1:], strict=False)]
+    assert all(ratings) and ratings[0] < 0.75 * len(prices), ratings
+    assert any(price > 10 for price in known) or len(known) < len(prices), "none loses money"
+
+
 @pytest.mark.parametrize(("shape", "expected"), [("current", []), ("hybrid", [False, False])])
 def test_lead_links_point_to_enhanced_leads(empty_database: str, shape: str, expected: list[bool]) -> None:
     generate(empty_database, shape, 1000, until=UNTIL)
