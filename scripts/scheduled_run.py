@@ -8,7 +8,9 @@ run.
 
 The database is named as for ./scripts/run: DATABASE_URL or the PG* variables, else the embedded server. With
 ALERT_WEBHOOK_URL set, that address is sent {"text": ...} when runs begin to fail, when another run has kept them out
-for three hours, and when they are well again.
+for three hours, and when they are well again; and of the business what has changed since the run before: budgets beyond
+their alert, services that are degraded or down, the price of a qualified lead, money that cannot be read. The variables
+business_alerts, alert_cost_per_qualified_lead_usd and boards_address say which, and where the boards are.
 
 Exit code: 0 all built and tested, 1 something failed (the last line says what), 2 wrong usage, 75 another run is at
 work, 130 interrupted.
@@ -30,6 +32,7 @@ from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 
 import own_database
+import yaml
 from embedded_postgres import REPOSITORY, SAMPLE_DATABASE
 from errors import UserFacingError, disk_error
 from run import one_run_at_a_time, start_with_sample, use_own_database
@@ -258,6 +261,8 @@ class Run:
         try:
             self.log.end(self.run_id, status, self._seconds(), self.attempts, line, self.results.counts())
             self.alerts.tell(self.log, "ok" if status == "ok" else "failing", line, self.run_id)
+            if status != "interrupted":
+                self.alerts.tell_business(self.log, project_variables(), self.run_id)
         except UserFacingError as error:
             self.alerts.tell_without_log(f"{line}. {error}", self.run_id)
             return str(error)
@@ -265,6 +270,10 @@ class Run:
 
     def _seconds(self) -> float:
         return time.monotonic() - self.started
+
+
+def project_variables() -> dict:
+    return yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -275,6 +275,18 @@
     {% if var('keep_sums_before') is not none and not is_day(var('keep_sums_before')) %}
         {% do found.append(bad_variable('keep_sums_before', 'a day such as 2026-01-31')) %}
     {% endif %}
+    {% set alerts = var('business_alerts') %}
+    {% set is_list = alerts is sequence and alerts is not string and alerts is not mapping %}
+    {% if not is_list or alerts | reject('in', ['budgets', 'services', 'price', 'money']) | list %}
+        {% do found.append(bad_variable('business_alerts', 'a list of budgets, services, price and money')) %}
+    {% endif %}
+    {% set limit = var('alert_cost_per_qualified_lead_usd') %}
+    {% if limit is not none and (limit is not number or limit <= 0) %}
+        {% do found.append(bad_variable('alert_cost_per_qualified_lead_usd', 'null or a number above 0')) %}
+    {% endif %}
+    {% if var('boards_address') is not string or not modules.re.fullmatch('(https?://[^\\s\'"<>]+)?', var('boards_address')) %}
+        {% do found.append(bad_variable('boards_address', 'an http or https address, or empty')) %}
+    {% endif %}
     {% for name in ['tenant_mode', 'mask_personal_data'] if var(name) is not boolean %}
         {% do found.append(bad_variable(name, 'true or false')) %}
     {% endfor %}

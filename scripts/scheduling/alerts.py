@@ -1,4 +1,4 @@
-"""Tell a webhook when runs begin to fail and when they are well again, once each, also across restarts."""
+"""Tell a webhook when runs, or what the marts say of the business, change their state: once each, across restarts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 from embedded_postgres import SAMPLE_DATABASE
-from errors import disk_error
+from errors import UserFacingError, disk_error
 
+from scheduling.business import BOARDS, QUERIES, Finding, change, shortened
 from scheduling.folders import Memory
 from scheduling.output import Output
 from scheduling.run_log import Alert, RunLog
@@ -47,10 +48,40 @@ class Alerts:
             if time.monotonic() > deadline or not self._post(alert.text, alert):
                 break
             log.delivered(alert)
-            self._memory.told = alert.state
+            if alert.state not in QUERIES:
+                self._memory.told = alert.state
         else:
             self._memory.told = log.last_alert_state()
         self._keep_memory()
+
+    def tell_business(self, log: RunLog, variables: dict, run_id: str) -> None:
+        """Tell what has changed since it was told last: of the subjects that the project's `variables` name."""
+        if self._webhook is None:
+            return
+        arguments = {
+            "time_zone": variables["reporting_timezone"],
+            "price_limit": variables["alert_cost_per_qualified_lead_usd"],
+        }
+        is_news = False
+        for subject in variables["business_alerts"]:
+            try:
+                rows = log.ask_marts(QUERIES[subject], arguments)
+            except UserFacingError as error:
+                self._output.say(f"Of {subject} nothing can be told: {error}")
+                continue
+            if rows is None:
+                continue
+            findings = [Finding(*row) for row in rows]
+            said = change(log.last_states(subject), findings)
+            if said:
+                database = os.environ.get("PGDATABASE", SAMPLE_DATABASE)
+                board = f"{variables['boards_address'].rstrip('/')}/{BOARDS[subject]}.html"
+                address = board if variables["boards_address"] else ""
+                text = shortened(f"Marts of {database}, {subject}: ", self._output.redactor.hide_secrets(said), address)
+                log.alert(Alert(run_id, subject, text), {finding.name: finding.state for finding in findings})
+                is_news = True
+        if is_news:
+            self.tell_what_is_due(log)
 
     def tell_without_log(self, line: str, run_id: str) -> None:
         """Tell that runs are failing while nothing can be recorded, unless this machine has told so before."""

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Alert:
-    """A change of state that is to be told: `state` is ok or failing."""
+    """A change of state that is to be told: `state` is ok or failing, of runs, or what of the business has changed."""
 
     run_id: str
     state: str
@@ -116,17 +116,47 @@ class RunLog:
             details=details,
         )
 
-    def alert(self, alert: Alert) -> None:
-        """Write that a change of state is to be told."""
-        self._add(run_id=alert.run_id, entry="alert", status=alert.state, message=alert.text)
+    def alert(self, alert: Alert, states: dict[str, str] | None = None) -> None:
+        """Write that a change of state is to be told, with all `states` of a business subject as they are now."""
+        details = {} if states is None else {"details": states}
+        self._add(run_id=alert.run_id, entry="alert", status=alert.state, message=alert.text, **details)
+
+    def last_states(self, subject: str) -> dict[str, str]:
+        """What the newest alert on a subject of the business was about: the state of each that was not well."""
+        rows = self._query(
+            f"select details from {TABLE} where entry = 'alert' and status = %s order by entry_id desc limit 1",
+            (subject,),
+        )
+        return rows[0][0] if rows else {}
+
+    def ask_marts(self, statement: str, arguments: dict[str, Any]) -> list[tuple] | None:
+        """The rows of a query on the marts; None where they are not built yet. Raises UserFacingError."""
+        try:
+            connection = psycopg2.connect(self._dsn, application_name=APPLICATION_NAME)
+            connection.set_session(readonly=True)
+            with closing(connection), connection, connection.cursor() as cursor:
+                cursor.execute(SETTINGS)
+                cursor.execute(statement, arguments)
+                return cursor.fetchall()
+        except psycopg2.errors.UndefinedTable:
+            return None
+        except psycopg2.Error as error:
+            raise UserFacingError(str(error).strip().partition("\n")[0]) from error
 
     def delivered(self, alert: Alert) -> None:
         """Write that it has been told."""
         self._add(run_id=alert.run_id, entry="delivery", status=alert.state)
 
     def last_alert_state(self) -> str:
-        """The state that the newest alert tells, delivered or not; ok before the first."""
-        rows = self._query(f"select status from {TABLE} where entry = 'alert' order by entry_id desc limit 1")
+        """The state of runs that the newest alert on them tells, delivered or not; ok before the first."""
+        rows = self._query(
+            f"""
+            select status from {TABLE}
+            where entry = 'alert' and status in ('ok', 'failing')
+            order by entry_id desc
+            limit 1
+            """
+        )
         return rows[0][0] if rows else "ok"
 
     def undelivered(self) -> list[Alert]:

@@ -44,9 +44,11 @@ from disks import fill, make_read_only, small_disk
 from embedded_postgres import Server
 from own_database import environment_without_database
 from scheduling.builds import Builds
+from scheduling.business import Finding, change, shortened
 from scheduling.folders import Memory, new_folder
 from scheduling.output import Output
 from scheduling.redaction import LONGEST_MESSAGE, Redactor, parts_of_url
+from scheduling.run_log import LONGEST_MESSAGE as LONGEST_ALERT
 from scheduling.run_log import Alert, RunLog
 from scheduling.transient import may_pass
 from scheduling.webhook import Webhook
@@ -834,6 +836,79 @@ def test_one_alert_for_each_change_of_state(tiny: Project, receiver: Receiver):
     run(0)
     assert len(receiver.texts) == 2
     assert receiver.texts[1].startswith(f"Marts of {database}: runs are well again. ")
+
+
+BUSINESS = """
+create schema if not exists analytics;
+create table analytics.budget_status (
+    user_id uuid, date date, spend numeric, daily_budget_limit numeric, daily_utilization_percentage numeric,
+    month_to_date_spend numeric, monthly_budget_limit numeric, monthly_utilization_percentage numeric, alert_level text
+);
+insert into analytics.budget_status values
+    ('11111111-0000-4000-8000-000000000000', (now() at time zone 'UTC')::date, 3, null, null, 16, 20, 80, 'warning'),
+    ('22222222-0000-4000-8000-000000000000', (now() at time zone 'UTC')::date, 3, 0, null, 3, null, null, 'exceeded'),
+    ('33333333-0000-4000-8000-000000000000', (now() at time zone 'UTC')::date, 1, 9, 11.1, 1, null, null, 'ok');
+create table analytics.service_health_metrics (
+    service_name text, status text, error_rate numeric, requests bigint, hour_start timestamptz, is_latest boolean
+);
+insert into analytics.service_health_metrics values
+    ('maps', 'down', 0.5, 10, '2026-01-02 03:00+00', true), ('maps', 'healthy', 0, 10, '2026-01-02 02:00+00', false),
+    ('mail', 'healthy', 0, 10, '2026-01-02 03:00+00', true);
+create table analytics.campaign_performance_daily (date date, lead_cost numeric, leads_qualified bigint);
+insert into analytics.campaign_performance_daily
+values (date_trunc('week', now() at time zone 'UTC')::date - 1, 6, 3), (date_trunc('week', now())::date - 8, 900, 1);
+create table analytics.data_quality_issues (issue_type text, source_table text);
+insert into analytics.data_quality_issues
+values ('unpriced_call', 'api_usage'), ('missing_cost', 'api_usage'), ('negative_cost', 'businesses');
+"""
+
+
+def test_a_change_in_the_business_is_told_once(tiny: Project, receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+    variables = {**scheduled_run.project_variables(), "boards_address": "https://boards.example/"}
+    monkeypatch.setattr(scheduled_run, "project_variables", lambda: variables)
+    begin = f"Marts of {environment_of(tiny.dsn)['PGDATABASE']}, "
+
+    def told(change: str = "select 1") -> list[str]:
+        execute(tiny.dsn, change)
+        receiver.texts.clear()
+        result = tiny.run(*AT_ONCE, ALERT_WEBHOOK_URL=receiver.url)
+        assert result.returncode == 0, result.stdout
+        return [text.removeprefix(begin) for text in receiver.texts]
+
+    assert told() == [], "there are no marts yet"
+    assert told(BUSINESS) == [
+        "budgets: user 22222222 exceeded: spent 3.00 USD of 0.00 today, 3.00 of no limit this month; "
+        "user 11111111 warning: spent 3.00 USD of no limit today, 16.00 of 20.00 this month "
+        "https://boards.example/spend.html",
+        "services: maps down: 50 % of 10 calls failed in the hour from 2026-01-02 03:00 "
+        "https://boards.example/service_health.html",
+        "money: calls without a price some: 1 of them https://boards.example/data_quality.html",
+    ]
+    assert told() == []
+    variables["alert_cost_per_qualified_lead_usd"] = 2
+    assert told(
+        "update analytics.service_health_metrics set status = 'degraded', requests = 9 where status = 'down'"
+    ) == [
+        "services: maps degraded (was down): 50 % of 9 calls failed in the hour from 2026-01-02 03:00 "
+        "https://boards.example/service_health.html"
+    ]
+    variables["boards_address"], variables["alert_cost_per_qualified_lead_usd"] = "", 1.9
+    (price,) = told("update analytics.service_health_metrics set requests = 99")
+    assert price.startswith(
+        "price: the last whole week beyond 1.9 USD: a qualified lead cost 2.0000 USD in the week from "
+    )
+    receiver.mode = "500"
+    assert told("update analytics.service_health_metrics set status = 'healthy'") == []
+    receiver.mode = "ok"
+    assert told() == ["services: maps well again (was degraded)"], "by the next run"
+    variables["business_alerts"] = ["budgets"]
+    assert told("delete from analytics.campaign_performance_daily; delete from analytics.data_quality_issues") == []
+
+
+def test_a_long_alert_keeps_its_address(server: Server):
+    findings = [Finding(f"user {number}", "exceeded", "spent it all") for number in range(100)]
+    text = shortened("Marts of x, budgets: ", change({}, findings), "https://boards.example/spend.html")
+    assert len(text) == LONGEST_ALERT and text.endswith(" … https://boards.example/spend.html")
 
 
 def test_an_alert_that_is_not_delivered_is_sent_by_the_next_run(tiny: Project, receiver: Receiver):
