@@ -13,6 +13,7 @@ from docs_pages.landing import landing_body
 from docs_pages.last_run import last_run_body, scheduled_runs_body
 from docs_pages.layout import PAGES, page
 from docs_pages.markdown import markdown_body
+from docs_pages.now import now_body
 from docs_pages.questions import answered_questions
 from embedded_postgres import REPOSITORY
 from files import write_whole
@@ -37,10 +38,11 @@ def write_docs_site(dbt: Dbt, connection: Connection) -> Path:
         write_whole(stamp, fingerprint)
     questions = answered_questions(dbt.compiled_analyses(), connection)
     write_whole(SITE / "questions-short.md", questions.file)
-    return write_pages(SITE, TARGET, questions.page, scheduled_runs_body(connection))
+    now = now_body(connection, has_boards=(SITE / "dashboards" / "index.html").exists())
+    return write_pages(SITE, TARGET, questions.page, now, scheduled_runs_body(connection))
 
 
-def write_pages(site: Path, target: Path, questions: str, scheduled_runs: str = "") -> Path:
+def write_pages(site: Path, target: Path, questions: str, now: str = "", scheduled_runs: str = "") -> Path:
     """Write the project's own pages from the artifacts in `target`, beside what is in `site`; returns the first."""
     manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
     results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))
@@ -50,11 +52,11 @@ def write_pages(site: Path, target: Path, questions: str, scheduled_runs: str = 
     present = {name: label for name, label in PAGES.items() if name in written or (site / name).exists()}
     bodies = {
         "questions.html": ("Questions", markdown_body(questions)),
-        "contract.html": ("Contract of the marts", contract_body(manifest)),
+        "contract.html": ("Contract of the marts", contract_body(manifest, present)),
         "decisions.html": ("Decisions", markdown_body(decisions)),
         "index.html": (
             "What does a qualified lead really cost?",
-            landing_body(site, manifest, present, last_run_body(results) + scheduled_runs),
+            landing_body(site, manifest, present, now, last_run_body(results) + scheduled_runs),
         ),
     }
     for name, (title, body) in bodies.items():

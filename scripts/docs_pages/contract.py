@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from docs_pages.layout import table, text
+from docs_pages.layout import columns_of, graph_of, table, text
+
+LINEAGES = (
+    ("dbt-docs.html", graph_of, "What it is made from"),
+    ("columns.html", columns_of, "Where its columns come from"),
+)
 
 
 def marts_of(manifest: dict) -> list[dict]:
@@ -16,8 +22,8 @@ def marts_of(manifest: dict) -> list[dict]:
     )
 
 
-def contract_body(manifest: dict) -> str:
-    """All views in the schema of the marts, those that tell of the marts last."""
+def contract_body(manifest: dict, present: Iterable[str]) -> str:
+    """All views in the schema of the marts, those that tell of the marts last, with links to the pages `present`."""
     marts = marts_of(manifest)
     schema = marts[0]["schema"]
     marts += [
@@ -33,7 +39,12 @@ def contract_body(manifest: dict) -> str:
             (f"<code>{text(column['name'])}</code>", text(column["data_type"]), _prose(column["description"]))
             for column in mart["columns"].values()
         ]
-        parts.append(f'<h2 id="{name}">{name}</h2>\n<p>{_prose(mart["description"])}</p>')
+        lineages = [
+            f'<a href="{text(address(mart["unique_id"]))}">{label}</a>'
+            for page, address, label in LINEAGES
+            if page in present
+        ]
+        parts.append(f'<h2 id="{name}">{name}</h2>\n<p>{_prose(mart["description"])} {" · ".join(lineages)}</p>')
         parts.append(table(("column", "type", "meaning"), rows))
     return "\n".join(parts)
 
