@@ -1,7 +1,7 @@
 """dct, whose server shows the boards and nothing else, and only to whoever calls it by its own name.
 
-Its lists can be used by keyboard, and its pages say which language they are in. Called by scripts/dashboards.py with
-dct's arguments.
+Its lists can be used by keyboard, and its pages say which language they are in and are dark where the reader's system
+is. Called by scripts/dashboards.py with dct's arguments.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 
 from boards.front import REUSED_SECONDS, Front, in_trouble
+from boards.pages import DARK
 from boards.reuse import Reuse
 
 SCRIPT = f"<script>{(Path(__file__).parent / 'keyboard.js').read_text(encoding='utf-8')}</script>"
@@ -25,6 +26,7 @@ MOST_RESULTS = 200
 
 
 def with_additions(page: str) -> str:
+    page = page.replace("</head>", f"<style>{DARK}</style></head>", 1)
     return page.replace("<html>", '<html lang="en">', 1).replace("</body>", f"{SCRIPT}</body>", 1)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from embedded_postgres import REPOSITORY
 from errors import UserFacingError
 
+from boards.narrow import write_narrow
 from boards.reader import Reader
 
 BOARDS = REPOSITORY / "dashboards"
@@ -22,9 +23,14 @@ PARTIAL_PARSE = "partial_parse.msgpack"
 MISSING = "The boards need the packages of ./scripts/setup --dashboards, and Python 3.11 or newer."
 
 
+# As README.md has them; one that is not named here comes after them, by name.
+ORDER = ("campaigns", "spend", "service_health", "lead_quality", "data_quality")
+
+
 def board_files() -> list[Path]:
-    """The boards' files, by name."""
-    return sorted(path for path in (BOARDS / "charts").glob("*.yml") if path.name != "meta.yml")
+    """The boards' files, in the order in which they are listed everywhere."""
+    files = sorted(path for path in (BOARDS / "charts").glob("*.yml") if path.name != "meta.yml")
+    return sorted(files, key=lambda path: ORDER.index(path.stem) if path.stem in ORDER else len(ORDER))
 
 
 def is_installed() -> bool:
@@ -39,17 +45,25 @@ class Workplace:
     folder: Path
     environment: dict[str, str]
 
-    def dct(self, *arguments: str) -> subprocess.CompletedProcess:
-        """Run dct to its end, its output kept."""
+    def dct(self, *arguments: str, boards: Path = BOARDS) -> subprocess.CompletedProcess:
+        """Run dct to its end, its output kept; `boards` is the folder of its project."""
         return subprocess.run(
             [str(_program("dct")), "--no-workspace-guard", *arguments],
-            cwd=BOARDS,
+            cwd=boards,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def narrow_boards(self) -> Path:
+        """A project of the boards as a telephone shows them."""
+        folder = self.folder / "narrow"
+        write_narrow(BOARDS / "charts", folder / "charts")
+        for name in ("dbt_charts.yml", "profiles.yml"):
+            shutil.copy(BOARDS / name, folder)
+        return folder
 
     def start_server(self, *arguments: str) -> subprocess.Popen:
         """Serve the boards, in a process of its own."""

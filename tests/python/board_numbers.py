@@ -13,7 +13,9 @@ BREAKDOWN = "analytics.api_service_breakdown"
 DOUBLE = "analytics.api_usage_reconciliation"
 ISSUES = "analytics.data_quality_issues"
 LAST_HOURS = f"{HEALTH} where hour_start between now() - interval '3 days' and now()"
+CALLED = """("timestamp" > now() - interval '24 hours')"""
 KNOWN = f"campaign_id in (select campaign_id from {CAMPAIGNS})"
+HALF = f"(select least(10, count(*) / 2) from {CAMPAIGNS} where total_cost > 0)"
 TODAY = "(select (now() at time zone 'UTC')::date)"
 
 # Board, chart, and a query of one number; a percentage is one as the board prints it.
@@ -37,9 +39,10 @@ KPIS = {
         "k_avoided": f"select sum(usage_cost + log_cost + tracking_cost) - sum(counted_cost) from {DOUBLE}",
     },
     "service_health": {
-        "k_down": f"select count(*) from {HEALTH} where is_latest and status = 'down'",
-        "k_degraded": f"select count(*) from {HEALTH} where is_latest and status = 'degraded'",
-        "k_healthy": f"select count(*) from {HEALTH} where is_latest and status = 'healthy'",
+        "k_down": f"select count(*) from {HEALTH} where is_latest and status = 'down' and {CALLED}",
+        "k_degraded": f"select count(*) from {HEALTH} where is_latest and status = 'degraded' and {CALLED}",
+        "k_healthy": f"select count(*) from {HEALTH} where is_latest and status = 'healthy' and {CALLED}",
+        "k_idle": f"select count(*) from {HEALTH} where is_latest and not {CALLED}",
         "k_requests": f"select sum(requests) from {LAST_HOURS}",
         "k_errors": f"select 100 * sum(error_rate * requests) / sum(requests) from {LAST_HOURS}",
     },
@@ -135,13 +138,89 @@ MARKS = {
     },
 }
 
+HOUR, DAY, WEEK = 3600, 86_400, 604_800
+# Board, line chart, the seconds from one point to the next, and a query of all points: series, seconds, value.
+LINES = {
+    "campaigns": {
+        "price_by_week": (
+            WEEK,
+            f"""
+            select '', extract(epoch from date_trunc('week', created_at at time zone 'UTC')),
+                sum(total_cost) / count(*) filter (where is_qualified)
+            from {LEADS}
+            where created_at < now() and {KNOWN}
+            group by date_trunc('week', created_at at time zone 'UTC')
+            having count(*) filter (where is_qualified) > 0
+            """,
+        )
+    },
+    "spend": {
+        # what each of six has spent by each day of the month, whether or not the day has a call
+        "burn": (
+            DAY,
+            f"""
+            with users as (
+                select user_id, monthly_budget_limit
+                from analytics.budget_status
+                where date = {TODAY} and month_to_date_spend > 0 and monthly_budget_limit > 0
+                order by month_to_date_spend / monthly_budget_limit desc limit 6
+            )
+            select user_id::text, extract(epoch from day), 100 / monthly_budget_limit * coalesce((
+                select sum(spend) from analytics.budget_status as spent
+                where spent.user_id = users.user_id and date between date_trunc('month', {TODAY}) and day
+            ), 0)
+            from users cross join generate_series(
+                date_trunc('month', {TODAY})::timestamp, {TODAY}, interval '1 day'
+            ) as day
+            """,
+        )
+    },
+    "service_health": {
+        "error_rate": (
+            HOUR,
+            f"select service_name, extract(epoch from hour_start), error_rate from {LAST_HOURS} and error_rate >= 0",
+        ),
+        "p95": (
+            HOUR,
+            f"""
+            select service_name, extract(epoch from hour_start), p95_response_time_ms
+            from {LAST_HOURS} and p95_response_time_ms >= 0
+            """,
+        ),
+    },
+    "lead_quality": {
+        "rates": (
+            WEEK,
+            f"""
+            select '', extract(epoch from date_trunc('week', created_at at time zone 'UTC')),
+                1.0 * count(*) filter (where is_qualified) / count(*)
+            from {LEADS} where created_at < now() group by 2
+            """,
+        ),
+        "emails": (
+            WEEK,
+            f"""
+            select '', extract(epoch from date_trunc('week', created_at at time zone 'UTC')),
+                1.0 * sum(deliverable_email_count) / sum(email_count)
+            from {LEADS} where created_at < now() group by 2 having sum(email_count) > 0
+            """,
+        ),
+    },
+}
+
 # Board, chart, and a query of the rows, in order; only what the chart marks as numbers is compared.
 TABLES = {
     "campaigns": {
         "best": f"""
             select cost_per_qualified_lead, qualified_leads, qualification_rate, roi_percentage
             from {CAMPAIGNS} where qualified_leads > 0
-            order by cost_per_qualified_lead, qualified_leads desc, campaign_id limit 10
+            order by cost_per_qualified_lead, qualified_leads desc, campaign_id limit {HALF}
+        """,
+        "worst": f"""
+            select cost_per_qualified_lead, qualified_leads, qualification_rate, roi_percentage
+            from {CAMPAIGNS} where total_cost > 0
+            order by qualified_leads = 0 desc, cost_per_qualified_lead desc, total_cost desc, campaign_id desc
+            limit {HALF}
         """,
         "campaigns": f"""
             select total_leads, qualified_leads, qualification_rate, total_cost, cost_per_qualified_lead,
@@ -150,11 +229,25 @@ TABLES = {
         """,
     },
     "spend": {
+        # of two limits, the one with the larger part spent; nothing is no part of a limit of 0, and all else all of it
         "budgets": f"""
-            select month_to_date_spend, monthly_budget_limit, monthly_utilization_percentage, projected_month_spend,
+            select spent, spending.limit, 100 * spent / nullif(spending.limit, 0), projected_month_spend,
                 100 * projected_month_spend / nullif(monthly_budget_limit, 0)
-            from analytics.budget_status where date = {TODAY}
-            order by monthly_utilization_percentage desc nulls last, month_to_date_spend desc, user_id limit 10
+            from analytics.budget_status as status
+            cross join lateral (
+                select spent, spending.limit,
+                    case
+                        when spending.limit > 0 then spent / spending.limit
+                        when spending.limit = 0 and spent > 0 then 1e9
+                    end as part
+                from (values (2, spend, daily_budget_limit), (1, month_to_date_spend, monthly_budget_limit))
+                    as spending (preference, spent, "limit")
+                order by part desc nulls last, spending.limit is null, preference
+                limit 1
+            ) as spending
+            where date = {TODAY}
+            order by case alert_level when 'exceeded' then 1 when 'critical' then 2 when 'warning' then 3 else 4 end,
+                part desc nulls last, month_to_date_spend desc, user_id limit 10
         """,
         "counted": f"""
             select sum(usage_cost) + sum(log_cost) + sum(tracking_cost), sum(counted_cost), sum(double_count_avoided)
@@ -166,7 +259,11 @@ TABLES = {
         "now": f"""
             select error_rate, requests, response_time_ms, p95_response_time_ms, rate_limit_remaining
             from {HEALTH} where is_latest
-            order by case status when 'down' then 1 when 'degraded' then 2 else 3 end, "timestamp" desc
+            order by
+                case
+                    when status = 'healthy' and {CALLED} then 6 when status = 'healthy' then 5
+                    when status = 'down' and {CALLED} then 1 when {CALLED} then 2 when status = 'down' then 3 else 4
+                end, "timestamp" desc
         """,
         "percentiles": f"""
             select total_requests, success_rate, p50_response_time_ms, p95_response_time_ms, p99_response_time_ms

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from boards.chromium import ARGUMENTS, PATIENCE_MS, find_chromium
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-PATIENCE_MS = 600_000
-"""After which a page is taken to hang, however busy the machine is."""
+Point = tuple[float, float]
 NUMBER = re.compile(r"-?[\d,]*\.?\d+")
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The browser; skips the test where there is none, and fails it in CI."""
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    program = find_chromium()
     if program is None:
         message = "Chromium is not installed (Debian and Ubuntu: chromium)"
         if os.environ.get("CI") == "true":
@@ -81,6 +70,25 @@ class Watched:
         texts = [*bars, *(text for role, text in marks if role == "point")]
         shown = [re.search(f"{measure}: ([^;]*)", text)[1] for text in texts]
         return [number_in(text) for text in shown if text != "null"]
+
+    def lines_of(self, chart: str) -> tuple[list[Point], list[list[Point]]]:
+        """Where the chart has points, and the strokes of its lines, each from corner to corner."""
+        points, paths = self.page.evaluate(
+            """chart => {
+                const marks = [...document.querySelectorAll(`[data-chart-id=${chart}] path`)];
+                const points = marks.filter(mark => mark.dataset.dctRole === 'point')
+                    .filter(mark => !/: null$/.test(mark.getAttribute('aria-label')))
+                    .map(mark => mark.getAttribute('transform').match(/-?[\\d.]+/g).map(Number));
+                const lines = marks.filter(mark => mark.closest('.mark-line'));
+                return [points, lines.map(line => line.getAttribute('d'))];
+            }""",
+            chart,
+        )
+        strokes = []
+        for stroke in re.findall("M[^M]*", "".join(paths)):
+            corners = re.findall(r"(-?[\d.]+),(-?[\d.]+)", stroke)
+            strokes.append([(float(x), float(y)) for x, y in corners])
+        return [(x, y) for x, y in points], strokes
 
     def text_of(self, chart: str) -> str:
         """What a chart says, its label included."""

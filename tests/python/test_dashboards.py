@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import io
+import math
 import os
 import re
 import signal
@@ -11,7 +13,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ import boards.workplace
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from board_numbers import KPIS, MARKS, TABLES
+from board_numbers import KPIS, LINES, MARKS, TABLES
 from boards.pages import render, titles
 from boards.reader import Reader, find_reader
 from boards.workplace import is_installed, workplace
@@ -31,6 +33,7 @@ from conftest import REPOSITORY, build, environment_of, execute, new_database, q
 from doors import REPORTER, TRANSFORMER, Doors, give_passwords, open_doors
 from embedded_postgres import Server
 from errors import UserFacingError
+from PIL import Image
 from playwright.sync_api import Browser, expect
 
 pytestmark = [
@@ -39,6 +42,14 @@ pytestmark = [
 ]
 BOARDS = sorted(KPIS)
 ROUNDING = 0.5000001
+NOTHING = {
+    "campaigns": "No campaigns yet.",
+    "spend": "No calls yet.",
+    "service_health": "No calls yet.",
+    "lead_quality": "No leads yet.",
+    "data_quality": "With care",
+}
+"""What a board says of an empty database."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -79,6 +90,7 @@ def rendered(reader: Reader, doors: Doors, tmp_path_factory: pytest.TempPathFact
     statements = [
         statement for charts in (KPIS, MARKS, TABLES) for board in charts.values() for statement in board.values()
     ]
+    statements += [statement for board in LINES.values() for _, statement in board.values()]
     hour = "select date_trunc('hour', now())"
     while True:
         folder, begun = tmp_path_factory.mktemp("pages"), query(doors.dsn, hour)
@@ -151,6 +163,39 @@ def test_numbers_are_the_marts(board: str, rendered: Rendered, seen: Watched) ->
             assert abs(number - value) <= unit * ROUNDING, chart
 
 
+@pytest.mark.parametrize(("board", "chart"), [(board, chart) for board in LINES for chart in LINES[board]])
+def test_no_line_says_what_no_row_says(board: str, chart: str, rendered: Rendered, seen: Watched) -> None:
+    """Each point is where its row says, a line goes through rows only, and never over a time without one."""
+    unit, statement = LINES[board][chart]
+    rows = [(series, float(at), float(value)) for series, at, value in rendered.answers[statement]]
+    seen.page.goto((rendered.folder / f"{board}.html").as_uri())
+    points, strokes = seen.lines_of(chart)
+    assert rows and len(points) == len(rows)
+    if len({at for _, at, _ in rows}) == 1:
+        assert {len(stroke) for stroke in strokes} == {1}, "joined to nothing"
+        return
+
+    def scale(values: list[float], pixels: list[float], is_upwards: bool) -> Callable[[float], float]:
+        low, high = (max(pixels), min(pixels)) if is_upwards else (min(pixels), max(pixels))
+        return lambda value: low + (value - min(values)) / (max(values) - min(values)) * (high - low)
+
+    x_of = scale([at for _, at, _ in rows], [x for x, _ in points], is_upwards=False)
+    y_of = scale([value for *_, value in rows], [y for _, y in points], is_upwards=True)
+    drawn = [(series, at, x_of(at), y_of(value)) for series, at, value in rows]
+    for x, y in points:
+        assert any(math.hypot(x - own_x, y - own_y) < 1 for *_, own_x, own_y in drawn), (x, y)
+
+    is_stepped = chart == "burn"
+    for stroke in strokes:
+        for (x, y), (next_x, next_y) in zip(stroke, stroke[1:], strict=False):
+            assert not is_stepped or abs(x - next_x) < 0.1 or abs(y - next_y) < 0.1, "a slope"
+            begins = [row for row in drawn if abs(row[2] - x) < 1 and (is_stepped or abs(row[3] - y) < 1)]
+            ends = [row for row in drawn if abs(row[2] - next_x) < 1 and (is_stepped or abs(row[3] - next_y) < 1)]
+            assert any(first[0] == last[0] and last[1] - first[1] in (unit, 0) for first in begins for last in ends), (
+                f"from {x, y} to {next_x, next_y}"
+            )
+
+
 @pytest.mark.parametrize("board", BOARDS)
 def test_page_is_whole_and_keeps_to_itself(board: str, pages: Path, seen: Watched) -> None:
     seen.page.goto((pages / f"{board}.html").as_uri())
@@ -183,6 +228,53 @@ def test_page_is_accessible(board: str, pages: Path, seen: Watched) -> None:
         }"""
     )
     assert pale == []
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_telephone_gets_one_chart_below_the_other(board: str, pages: Path, seen: Watched) -> None:
+    seen.page.set_viewport_size({"width": 390, "height": 800})
+    seen.page.goto((pages / f"{board}.html").as_uri())
+    seen.page.wait_for_url(f"**/narrow/{board}.html")
+    assert seen.page.evaluate("document.documentElement.scrollWidth") == 390
+    boxes = seen.page.evaluate(
+        """() => [...document.querySelectorAll('[data-chart-id]')]
+            .map(chart => [chart.dataset.chartId, chart.getBoundingClientRect()])
+            .map(([name, box]) => [name, box.left, box.right, box.top, box.bottom])"""
+    )
+    charts = [box for box in boxes if box[0] not in KPIS[board]]
+    assert len(charts) >= 5
+    charts.sort(key=lambda box: box[3])
+    for (_, left, right, _, bottom), (*_, next_top, _) in zip(charts, [*charts[1:], (math.inf, math.inf)], strict=True):
+        assert 0 <= left < right <= 390
+        assert next_top > bottom - 5, "one overlaps the other, by more than its margin"
+    small, cut = seen.page.evaluate(
+        """() => {
+            const texts = [...document.querySelectorAll('svg text, nav a')].filter(text => text.textContent.trim());
+            const size = text => parseFloat(getComputedStyle(text).fontSize)
+                * (text.getScreenCTM ? Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b) : 1);
+            return [
+                texts.filter(text => size(text) < 11.9 && !'$%−'.includes(text.textContent.trim())),
+                texts.filter(text => /.…$/.test(text.textContent.trim())),
+            ].map(list => list.map(text => text.textContent));
+        }"""
+    )
+    assert (small, cut) == ([], [])
+    seen.page.set_viewport_size({"width": 1400, "height": 800})
+    seen.page.wait_for_url(lambda url: "narrow" not in url)
+    assert (seen.outside, seen.errors) == ([], [])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_are_as_the_reader_has_set_them(scheme: str, pages: Path, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 900}, color_scheme=scheme)
+    for name in ("spend", "index"):
+        page.goto((pages / f"{name}.html").as_uri())
+        image = Image.open(io.BytesIO(page.screenshot())).convert("L")
+        (background, _), *_ = sorted(((level, count) for count, level in image.getcolors()), key=lambda pair: -pair[1])
+        assert background > 240 if scheme == "light" else background < 40
+        inks = [level for count, level in image.getcolors() if count > 20]
+        assert min(inks) < 90 if scheme == "light" else max(inks) > 200
+    page.close()
 
 
 def test_pages_lead_to_each_other(pages: Path, seen: Watched) -> None:
@@ -253,7 +345,7 @@ def test_filter_by_period_and_service(live: str, seen: Watched, doors: Doors) ->
 def test_filter_value_is_never_sql(live: str, seen: Watched) -> None:
     seen.page.goto(f"{live}/campaigns/?campaign=x'%20or%201=1%20--")
     expect(seen.page.locator("[data-chart-id=k_campaigns]")).to_contain_text("0")
-    expect(seen.page.get_by_text("There is no such campaign.")).to_be_visible()
+    expect(seen.page.get_by_text("No campaign matches the filters.")).to_be_visible()
 
 
 def test_server_answers_this_machine_only(live: str) -> None:
@@ -430,6 +522,8 @@ def test_empty_and_large_and_null_heavy_data(server: Server, browser: Browser, t
                 assert (seen.outside, seen.errors) == ([], []), board
                 for chart in KPIS[board]:
                     assert re.match(r"\s*[+−]?\$?(0|0\.00|–)\s", seen.text_of(chart) + " "), (board, chart)
+                said = " ".join(seen.page.locator(".dbt-charts-board > svg").first.text_content().split())
+                assert NOTHING[board] in said and "matches the filters" not in said, said
 
         # Names that are the same, long, missing or markup; no status, and all else NULL.
         execute(
