@@ -24,9 +24,14 @@ days as (
     group by 1
 ),
 
+-- Of all days: calls of no known user have no row of today.
+spent as (
+    select sum(spend) as spent
+    from clock inner join analytics.budget_status on date between date_trunc('month', today) and today
+),
+
 budgets as (
     select
-        sum(month_to_date_spend) as spent,
         sum(month_to_date_spend) filter (where monthly_budget_limit is not null) as spent_of_limits,
         sum(monthly_budget_limit) as limits,
         count(*) filter (where alert_level = 'exceeded') as exceeded,
@@ -57,8 +62,8 @@ select
     (select qualified from days where is_this_month),
     (select cost / nullif(qualified, 0) from days where not is_this_month),
     (select qualified from days where not is_this_month),
-    budgets.*, services.*, issues.*, losing.*
-from budgets, services, issues, losing
+    spent.*, budgets.*, services.*, issues.*, losing.*
+from spent, budgets, services, issues, losing
 """
 
 
