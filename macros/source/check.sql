@@ -34,6 +34,7 @@
     {% if source.missing_indexes %}
         {{ log('Indexes missing, runs and marts are slower without: ' ~ source.missing_indexes | join(' '), info=true) }}
     {% endif %}
+    {% do tell_of_unread_relations(source.present) %}
     {% do create_schemas() %}
     {% do create_functions() %}
     {#- only now, because it reads values with one of the functions -#}
@@ -498,6 +499,7 @@
         'keep_sums_before': var('keep_sums_before') | string if var('keep_sums_before') else none,
         'pruned_hours': none if unusable else pruned_hours(),
         'bad_source': bad_source(state),
+        'unread_relations': unread_relations(state.present),
         'unindexable': unindexable(state.present),
         'without_row_versions': unversioned,
         'target_schema': target.schema,

@@ -12,7 +12,11 @@ from psycopg2.extensions import connection as Connection
 SEVERITIES = ("ok", "info", "warning", "error")
 """From nothing to be done, over what is worth knowing and what should be done, to what stops a run or hides rows."""
 
-SECTIONS = {"roles": ("docs/rights.md", "Roles"), "types": ("docs/trouble.md", "Troubleshooting")}
+SECTIONS = {
+    "roles": ("docs/rights.md", "Roles"),
+    "types": ("docs/other-names.md", "Tables of other names"),
+    "views": ("docs/other-names.md", "Tables of other names"),
+}
 """Where findings send to: file and heading."""
 
 

@@ -65,6 +65,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield from _unreadable(patient)
     yield from _broken(patient)
     yield from _missing(patient)
+    yield from _unread(patient)
     for relation in state["other_relations"]:
         known_by = ", ".join(relation["known_by"])
         message = f"what has this name has none of {known_by}: it is not that table, and read as missing"
@@ -127,6 +128,24 @@ def _broken(patient: Patient) -> Iterator[Finding]:
                 raise
             message = f"cannot be read: {in_one_line(error)}"
             yield Finding("cannot_be_read", "error", name[-1], message, REMEDIES[kind].format(quoted(*name)))
+
+
+def _unread(patient: Patient) -> Iterator[Finding]:
+    """What looks like paid calls or leads and is in none of the marts."""
+    for relation in patient.state["unread_relations"]:
+        cost = relation["cost_column"]
+        total = sql.SQL("sum({}::numeric)").format(sql.Identifier(cost)) if cost else sql.SQL("null")
+        name = sql.Identifier(patient.schema, relation["name"])
+        try:
+            ((rows, money),) = patient.query(sql.SQL("select count(*), {} from {}").format(total, name))
+            extent = f"{rows:,} rows" + (f", {cost} adds up to {money or 0:,.2f}" if cost else "")
+        except psycopg2.Error as error:  # too slow, or broken
+            if patient.connection.closed:
+                raise
+            extent = f"its rows could not be counted ({in_one_line(error)})"
+        message = f"looks like {relation['looks_like']}, and is not read: {extent}, in no mart"
+        remedy = f"if it is, read it through a view: {see('views')}"
+        yield Finding("unread", "warning", relation["name"], message, remedy)
 
 
 def _missing(patient: Patient) -> Iterator[Finding]:
