@@ -1,4 +1,5 @@
 {% macro check_source() %}
+    {% do refuse_as_package() %}
     {% if not execute %}{{ return('') }}{% endif %}
     {% do refuse(bad_session()) %}
     {% do refuse(bad_variables()) %}
@@ -122,6 +123,20 @@
         order by 1
     {% endset %}
     {{ return(run_query(query).columns[0].values() | list) }}
+{% endmacro %}
+
+
+{#
+  As a package, this project's materializations and hooks would be dbt's own, and its macros would look for its sources in
+  another project. Said while dbt parses, before anything is there.
+#}
+{% macro refuse_as_package() %}
+    {% if project_name != 'leadgen_analytics' %}
+        {% do exceptions.raise_compiler_error(
+            'leadgen_analytics builds as a project of its own, not as a package of ' ~ project_name ~ ': run it by itself,'
+            ~ ' take it out of packages.yml, and read its marts as sources (docs/operating.md, "From another dbt project").'
+        ) %}
+    {% endif %}
 {% endmacro %}
 
 

@@ -3,6 +3,7 @@
   models learn what has changed: source_<that column>, for filters that an index on it can serve, and row_version.
 #}
 {% macro read_source(table_name, tracked=none, repair_keys=true) %}
+    {%- do refuse_as_package() -%}
     {%- set relation = source('app', table_name) -%}
     {%- set present = source_columns(table_name) -%}
     {%- set declared = declared_source(table_name).columns if execute else {} -%}
