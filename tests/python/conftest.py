@@ -45,8 +45,8 @@ EVERY_PROCESS = REPOSITORY / "tests" / "python" / "every_process"
 
 SHAPE_GROUP = "shape_database"
 GROUP = pytest.StashKey[str]()
-LONGEST_FIRST = (SHAPE_GROUP, "test_run", "test_secrets", "test_dashboards", "test_migration", "test_availability")
-LONGEST_FIRST += ("test_dbt_functional", "test_scheduled_run", "test_rollups", "test_roles", "test_doctor")
+LONGEST_FIRST = ("test_rollups", SHAPE_GROUP, "test_dbt_functional", "test_run", "test_availability", "test_secrets")
+LONGEST_FIRST += ("test_scheduled_run", "test_dashboards", "test_migration", "test_roles", "test_doctor")
 LONGEST_FIRST += ("test_faults", "test_injection")
 QUICK_FILES = ("test_contract", "test_golden", "test_independent", "test_mutations", "test_readme")
 QUICK_TESTS = ("test_what_a_deleted_campaign_has_spent_stays",)

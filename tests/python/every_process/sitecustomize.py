@@ -2,4 +2,4 @@
 
 import gc
 
-gc.set_threshold(100_000)  # as scripts/garbage.py says; a user's dbt takes a third longer to read the project
+gc.set_threshold(100_000)  # as scripts/garbage.py says
