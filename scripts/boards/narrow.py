@@ -13,15 +13,15 @@ MOST_COLUMNS = 3
 # The columns that say most, of tables in which they are not the first.
 COLUMNS = {
     "budgets": ("user_name", "alert_level", "limit_of", "used"),
-    "campaigns": ("campaign", "cost_per_qualified_lead", "efficiency_rating"),
-    "best": ("campaign", "cost_per_qualified_lead", "efficiency_rating"),
-    "worst": ("campaign", "cost_per_qualified_lead", "efficiency_rating"),
-    "counted": ("service", "counted", "avoided"),
+    "campaigns": ("campaign", "cost_per_qualified_lead"),
+    "best": ("campaign", "cost_per_qualified_lead"),
+    "worst": ("campaign", "cost_per_qualified_lead"),
+    "counted": ("service", "avoided"),
     "now": ("service", "status_now", "age"),
     "errors": ("at", "service", "error_rate"),
     "percentiles": ("service", "day", "p95_response_time_ms"),
     "by_table": ("issue_type", "severity", "records"),
-    "stored": ("mart_name", "calls", "last_run_status"),
+    "stored": ("mart_name", "calls"),
     "runs": ("started", "status", "failed"),
     "failing": ("test_name", "status"),
 }

@@ -231,7 +231,7 @@ TABLES = {
     "spend": {
         # of two limits, the one with the larger part spent; nothing is no part of a limit of 0, and all else all of it
         "budgets": f"""
-            select spent, spending.limit, 100 * spent / nullif(spending.limit, 0), projected_month_spend,
+            select spent, spending.limit, round(100 * spent / nullif(spending.limit, 0), 6), projected_month_spend,
                 100 * projected_month_spend / nullif(monthly_budget_limit, 0)
             from analytics.budget_status as status
             cross join lateral (
