@@ -68,15 +68,17 @@
 
 {#
   Whether a relation with a table's name is something else: it has none of the columns by which the table is known, though
-  it has columns that the table has not. What the role may not read counts as well.
+  it has columns that the table has not: two, or one where it lacks a required one as well. What the role may not read counts as well.
 #}
 {% macro has_another_structure(table, columns) %}
     {% set marks = table.config.meta.get('known_by', []) if table is not none else [] %}
     {% set names = columns | map(attribute='name') | list %}
-    {{ return(
-        marks and names and not marks | select('in', names) | list
-        and names | reject('in', table.columns) | list | length > 0
-    ) }}
+    {% if not marks or not names or marks | select('in', names) | list %}{{ return(false) }}{% endif %}
+    {% set unknown, lacks_required = names | reject('in', table.columns) | list | length, [] %}
+    {% for column in table.columns.values() if column.config.meta.get('required') and column.name not in names %}
+        {% do lacks_required.append(column.name) %}
+    {% endfor %}
+    {{ return(unknown > 1 or (unknown == 1 and lacks_required | length > 0)) }}
 {% endmacro %}
 
 
