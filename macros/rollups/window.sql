@@ -224,10 +224,11 @@
 
 {#
   The condition that a rollup's row is of an hour or day that has not ended below the watermark, so that the live part
-  may have more of it. By date and hour, as its columns are: on the day clocks go back, one name stands for two hours.
+  may have more of it: so has it of the hour before, when the watermark is its end, because of open ends. By date and
+  hour, as its columns are: on the day clocks go back, one name stands for two hours.
 #}
 {% macro is_open(rollup, period, prefix='call') -%}
-    {%- set watermark = rollup_watermark(rollup) -%}
+    {%- set watermark = first_live_time(rollup) -%}
     {{ prefix }}_date >= {{ local_date(watermark) }}
     {%- if period == 'hour' %}
     and (
@@ -238,9 +239,15 @@
 {%- endmacro %}
 
 
+{# The time before which the live part has no record, of a call or an open end. #}
+{% macro first_live_time(rollup) -%}
+    {{ seconds_later(rollup_watermark(rollup), '-' ~ var('api_log_match_tolerance_seconds')) }}
+{%- endmacro %}
+
+
 {# The condition that it is not. #}
 {% macro is_closed(rollup, period, prefix='call') -%}
-    {%- set watermark = rollup_watermark(rollup) -%}
+    {%- set watermark = first_live_time(rollup) -%}
     {%- if period == 'hour' -%}
     (
         {{ prefix }}_date < {{ once(local_date(watermark)) }}

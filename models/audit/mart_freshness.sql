@@ -16,7 +16,9 @@ watermarks as (
 
     {% for mart_name, rollups in rollups_of_marts().items() %}
     select
-        cast('{{ mart_name }}' as {{ dbt.type_string() }}) as mart_name,
+        cast('{{ mart_name }}' as {{ dbt.type_string() }}) as mart,
+        {% set sources = "'" ~ rollups | sort | join(', ') ~ "'" if rollups else 'null' -%}
+        cast({{ sources }} as {{ dbt.type_string() }}) as source,
         {{ oldest_watermark(rollups.get('api_calls')) }} as calls_watermark,
         {{ oldest_watermark(rollups.get('leads')) }} as leads_watermark
     {{ 'union all' if not loop.last }}
@@ -27,7 +29,11 @@ watermarks as (
 freshness as (
 
     select
-        watermarks.mart_name,
+        watermarks.mart,
+        -- least passes over NULL
+        least(watermarks.calls_watermark, watermarks.leads_watermark) as watermark,
+        coalesce(newest_run.finished_at, newest_run.started_at) as last_run_at,
+        watermarks.source,
         watermarks.calls_watermark,
         watermarks.leads_watermark,
         newest_run.started_at as last_run_started_at,

@@ -21,7 +21,7 @@ COLUMNS = {
     "errors": ("at", "service", "error_rate"),
     "percentiles": ("service", "day", "p95_response_time_ms"),
     "by_table": ("issue_type", "severity", "records"),
-    "stored": ("mart_name", "calls"),
+    "stored": ("mart", "calls"),
     "runs": ("started", "status", "failed"),
     "failing": ("test_name", "status"),
 }

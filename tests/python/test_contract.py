@@ -79,8 +79,8 @@ CONTRACT = {
         issue_id text, issue_type text, severity text, source_table text, record_id text, campaign_id uuid,
         details text, detected_for timestamptz""",
     "mart_freshness": """
-        mart_name text, calls_watermark timestamptz, leads_watermark timestamptz, last_run_started_at timestamptz,
-        last_run_finished_at timestamptz, last_run_status text""",
+        mart text, watermark timestamptz, last_run_at timestamptz, source text, calls_watermark timestamptz,
+        leads_watermark timestamptz, last_run_started_at timestamptz, last_run_finished_at timestamptz, last_run_status text""",
 }
 SECRET_COLUMNS = ("api_keys", "download_url", "request_params", "request_data", "response_data", "scraped_data")
 OUTPUT_SCHEMAS = ("analytics", "analytics_staging", "analytics_intermediate", "analytics_metrics", "analytics_audit")
@@ -117,9 +117,7 @@ def test_analytics_holds_the_marts_as_views_and_nothing_else(shape_database: Sha
 
 def test_freshness_is_that_of_the_tables_that_a_mart_reads(shape_database: ShapeDatabase) -> None:
     """By what the database knows of views on views, down to the first table on each way, whatever dbt knows."""
-    found = query(
-        shape_database.dsn, "select mart_name, calls_watermark, leads_watermark from analytics.mart_freshness"
-    )
+    found = query(shape_database.dsn, "select mart, calls_watermark, leads_watermark from analytics.mart_freshness")
     expected = query(
         shape_database.dsn,
         """
@@ -150,6 +148,12 @@ def test_freshness_is_that_of_the_tables_that_a_mart_reads(shape_database: Shape
         """,
     )
     assert sorted(found) == sorted(expected)
+    for watermark, source, *watermarks in query(
+        shape_database.dsn, "select watermark, source, calls_watermark, leads_watermark from analytics.mart_freshness"
+    ):
+        kinds = {kind for kind, time in zip(("api_calls", "leads"), watermarks, strict=True) if time is not None}
+        assert kinds == set((source or "").split(", ")) - {""}
+        assert watermark == min((time for time in watermarks if time is not None), default=None)
     # Both kinds of NULL are among them, and both kinds of watermark.
     assert {(calls is None, leads is None) for _, calls, leads in found} > {(True, True), (False, True)}
 

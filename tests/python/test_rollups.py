@@ -491,6 +491,28 @@ drop table analytics_intermediate.int_api_records_hourly_rollup, analytics_inter
 """
 
 
+def test_an_hour_that_ends_at_the_watermark_is_one_row(project: Project) -> None:
+    """Its last seconds are an open end, which the live part has."""
+    project.reset()
+    now = datetime.now(timezone.utc)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    settle_seconds = int((now - hour).total_seconds())
+    calls = {1: hour - timedelta(minutes=30), 2: hour - timedelta(seconds=2)}
+    for number, time in calls.items():
+        call = statement_of("usage", number, 1, USAGE, 0, "0.1")
+        execute(project.dsn, call.replace(before_now(0)[2:], f"'{time.isoformat()}'"))
+    project.run("--full-refresh", settle_seconds=settle_seconds)
+    rows = "select request_count, total_cost from analytics.api_cost_tracking"
+    watermark = "select watermark from analytics.mart_freshness where mart = 'api_cost_tracking'"
+    assert query(project.dsn, watermark) == [(hour,)]
+    assert query(project.dsn, rows) == [(2, Decimal("0.2"))]
+    second = statement_of("log", 3, 1, USAGE, 0, "0.1")
+    execute(project.dsn, second.replace(before_now(0)[2:], f"'{(hour + timedelta(seconds=1)).isoformat()}'"))
+    assert query(project.dsn, rows) == [(2, Decimal("0.2"))]
+    project.run(settle_seconds=settle_seconds)
+    assert query(project.dsn, rows) == [(2, Decimal("0.2"))]
+
+
 def test_an_upgrade_keeps_what_only_the_older_version_had_and_removes_its_relations(
     started: Project, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -359,7 +359,7 @@ def test_views_tell_failing_tests_and_rows_in_error(views: str):
     freshness = query(
         views,
         """
-        select mart_name, last_run_status, last_run_started_at, last_run_finished_at
+        select mart, last_run_status, last_run_started_at, last_run_finished_at
         from analytics.mart_freshness order by 1
         """,
     )

@@ -27,7 +27,8 @@ create view campaign_analytics as select id::text as id, status, created_at, 0 a
 create table api_usage (id uuid primary key, user_id uuid, endpoint text, tokens int, created_at timestamptz);
 insert into api_usage values (gen_random_uuid(), null, '/v1/chat', 100, now());
 create table user_settings (id uuid primary key, key text, value text);
-create materialized view service_health_metrics as select 1 as id, 'up' as status, 'eu' as region, 3 as nodes, now() as "timestamp";
+create materialized view service_health_metrics as
+select 1 as id, 'up' as status, 'eu' as region, 3 as nodes, now() as "timestamp";
 create type lead_emails as (id uuid, lead_id uuid, email text);
 create index api_usage_log on api_usage (created_at);
 """
