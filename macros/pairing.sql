@@ -252,7 +252,10 @@
     {% if not found.rows | length %}{{ return([]) }}{% endif %}
     {% set services = [] %}
     {% for row in found.rows %}{% do services.append(literal(row[0])) %}{% endfor %}
-    {{ return(run_query(distant_records(services | join(', '), "'" ~ found.rows[0][1] ~ "'")).rows) }}
+    {#- in the database that is asked, which the doctor may know by another name than the project was parsed with -#}
+    {% set database = adapter.quote(ref('stg_api_usage').database) ~ '.' %}
+    {% set query = distant_records(services | join(', '), "'" ~ found.rows[0][1] ~ "'") | replace(database, '') %}
+    {{ return(run_query(query).rows) }}
 {% endmacro %}
 
 

@@ -80,7 +80,8 @@ CONTRACT = {
         details text, detected_for timestamptz""",
     "mart_freshness": """
         mart text, watermark timestamptz, last_run_at timestamptz, source text, calls_watermark timestamptz,
-        leads_watermark timestamptz, last_run_started_at timestamptz, last_run_finished_at timestamptz, last_run_status text""",
+        leads_watermark timestamptz, last_run_started_at timestamptz, last_run_finished_at timestamptz,
+        last_run_status text""",
 }
 SECRET_COLUMNS = ("api_keys", "download_url", "request_params", "request_data", "response_data", "scraped_data")
 OUTPUT_SCHEMAS = ("analytics", "analytics_staging", "analytics_intermediate", "analytics_metrics", "analytics_audit")
