@@ -259,13 +259,31 @@
 {% endmacro %}
 
 
-{# The same as lists, for the doctor; empty where nothing is built. #}
+{# The same as lists, for the doctor; empty where nothing is built, or the role may not read it. #}
 {% macro distant_records_of_last_run() %}
-    {% set daily = adapter.get_relation(target.database, target.schema ~ '_intermediate', 'int_service_usage_daily') %}
+    {{ return(adapter.dispatch('distant_records_of_last_run', 'leadgen_analytics')()) }}
+{% endmacro %}
+
+
+{% macro postgres__distant_records_of_last_run() %}
+    {% set wanted = ['int_service_usage_daily', 'stg_api_usage', 'stg_api_usage_log', 'service_aliases', 'endpoint_aliases'] %}
+    {% set query %}
+        select count(*)
+        from pg_catalog.pg_class as c
+        inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+        where
+            n.nspname in ({{ literal(target.schema ~ '_intermediate') }}, {{ literal(target.schema ~ '_staging') }})
+            and c.relname in ('{{ wanted | join("', '") }}')
+            and has_schema_privilege(n.oid, 'usage')
+            and has_table_privilege(c.oid, 'select')
+    {% endset %}
     {% set found = [] %}
-    {% for row in (distant_record_rows(daily) if daily else []) %}
-        {% do found.append([row[0], row[1] | int, row[2] | int, row[3], row[4], row[5] | int]) %}
-    {% endfor %}
+    {% if run_query(query).rows[0][0] == wanted | length %}
+        {% set daily = adapter.quote(target.schema ~ '_intermediate') ~ '.int_service_usage_daily' %}
+        {% for row in distant_record_rows(daily) %}
+            {% do found.append([row[0], row[1] | int, row[2] | int, row[3], row[4], row[5] | int]) %}
+        {% endfor %}
+    {% endif %}
     {{ return(found) }}
 {% endmacro %}
 
