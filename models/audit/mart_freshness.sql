@@ -18,7 +18,7 @@ watermarks as (
     select
         cast('{{ mart_name }}' as {{ dbt.type_string() }}) as mart,
         {% set sources = "'" ~ rollups | sort | join(', ') ~ "'" if rollups else 'null' -%}
-        cast({{ sources }} as {{ dbt.type_string() }}) as source,
+        cast({{ sources }} as {{ dbt.type_string() }}) as sources,
         {{ oldest_watermark(rollups.get('api_calls')) }} as calls_watermark,
         {{ oldest_watermark(rollups.get('leads')) }} as leads_watermark
     {{ 'union all' if not loop.last }}
@@ -33,7 +33,7 @@ freshness as (
         -- least passes over NULL
         least(watermarks.calls_watermark, watermarks.leads_watermark) as watermark,
         coalesce(newest_run.finished_at, newest_run.started_at) as last_run_at,
-        watermarks.source,
+        watermarks.sources as source, -- noqa: RF04
         watermarks.calls_watermark,
         watermarks.leads_watermark,
         newest_run.started_at as last_run_started_at,

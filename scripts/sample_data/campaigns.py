@@ -45,7 +45,7 @@ CITIES = (
 THRESHOLDS = (60, 65, 70, 75, 80)
 # How far the scores of a campaign's leads lie below those of a good one, campaign by campaign: from excellent to poor,
 # and some whose leads cost more than they bring. In turn, so that a small sample has them all.
-LACKING = (0, 20, 0, 8, 27, 0, 14, 0, 38, 4)
+LACKING = (0, 25, 6, 12, 31, 0, 19, 3, 40, 9)
 NO_THRESHOLD = -1
 DEFAULT_THRESHOLD = 80
 

@@ -148,20 +148,20 @@ def test_no_record_of_a_log_is_lost_or_counted_twice(rows: tuple) -> None:
     ((usage_calls, log_calls, usage_cost, log_cost),) = query(
         dsn,
         "select sum(usage_calls), sum(log_calls), sum(usage_cost), sum(log_cost)"
-        " from analytics.api_usage_reconciliation",
+        " from analytics_intermediate.int_service_usage_daily",
     )
     usage, log = records(written["api_usage"]), records(written["api_usage_log"])
     assert (usage_calls, log_calls) == (len(usage), len(log))
-    assert usage_cost == sum(readable(row["cost"], "999999.9999") for row in usage)
-    assert log_cost == sum(readable(row["request_cost"], "9999.9999") for row in log)
+    assert usage_cost == sum(readable(row["cost"], "999999.9999999999") for row in usage)
+    assert log_cost == sum(readable(row["request_cost"], "9999.9999999999") for row in log)
 
 
 def readable(value: str | None, largest: str) -> Decimal:
-    """What the declared type holds of a number: four decimals; nothing where it is no number, or too large."""
+    """What the declared type holds of a number: ten decimals; nothing where it is no number, or too large."""
     number = Decimal(value or 0)
     if not number.is_finite() or abs(number) > Decimal(largest):
         return Decimal(0)
-    return number.quantize(Decimal("0.0001"), "ROUND_HALF_UP")
+    return number.quantize(Decimal("1e-10"), "ROUND_HALF_UP")
 
 
 def test_no_lead_is_lost_or_counted_twice(rows: tuple) -> None:

@@ -90,7 +90,11 @@ def tenants(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         give_passwords(doors, TRANSFORMER, REPORTER)
         give_default_privileges(doors, TRANSFORMER)
         # So that reading it takes try_cast, which runs with the reader's rights.
-        execute(doors.dsn, "alter table businesses alter user_id type text")
+        execute(
+            doors.dsn,
+            "alter table businesses alter user_id type text,"
+            " alter enrichment_sources type text using jsonb_build_array(user_id)::text",
+        )
         # once is enough for data tests in tenant mode
         left_out = NO_UNIT_TESTS if "embedded" in str(server.data_dir) else NO_TESTS
         doors.run("build", *left_out)
@@ -337,11 +341,14 @@ STATEMENTS = {
     "types shadowed": [
         "create domain pg_temp.uuid as text check (own.leak(value))",
         "create domain pg_temp.numeric as text check (own.leak(value))",
+        "create domain pg_temp.jsonb as text check (own.leak(value))",
         f"select * from {LEADS}",
         "create domain own.uuid as text check (own.leak(value))",
+        "create domain own.jsonb as text check (own.leak(value))",
         "set search_path = own, pg_catalog",
         f"select * from {LEADS}",
         "drop domain own.uuid",
+        "drop domain own.jsonb",
     ],
     "tables shadowed": [
         "create temp table campaigns (id text)",
