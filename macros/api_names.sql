@@ -60,17 +60,18 @@
         spelled.recorded_endpoint,
         spelled.api_service,
         coalesce(
-            {%- for spelling in [1, 2, 3] %}
+            {#- the recorded one first: nearly all are listed, and need not be taken apart #}
+            {%- for spelling in ['recorded_endpoint', 'endpoint_spellings[1]', 'endpoint_spellings[2]'] %}
             (
                 select endpoint_aliases.endpoint
                 from endpoint_aliases
                 where
                     endpoint_aliases.api_service = spelled.api_service
-                    and endpoint_aliases.alias = {{ spelling_key('spelled.endpoint_spellings[' ~ spelling ~ ']') }}
+                    and endpoint_aliases.alias = {{ spelling_key('spelled.' ~ spelling) }}
             ),
             {%- endfor %}
-            {{ unlisted_endpoint('spelled.endpoint_spellings[3]') }},
-            {{ unlisted_endpoint('spelled.endpoint_spellings[1]') }}
+            {{ unlisted_endpoint('spelled.endpoint_spellings[2]') }},
+            {{ unlisted_endpoint('spelled.recorded_endpoint') }}
         ) as endpoint,
         spelled.is_service_known
     from spelled
@@ -152,8 +153,7 @@
 {% macro tell_of_unpriced_services() %}
     {% set daily = ref('int_service_usage_daily') %}
     {% if not execute %}{{ return('') }}{% endif %}
-    {% set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list %}
-    {% if 'int_service_usage_daily' not in built %}{{ return('') }}{% endif %}
+    {% if not was_built('int_service_usage_daily') %}{{ return('') }}{% endif %}
     {% set query %}
         select api_service, sum(request_count) as calls
         from {{ daily }}

@@ -217,8 +217,7 @@
     {#- so that dbt sees what the query refers to -#}
     {% if not execute %}{% set query = distant_records('null', 'null') %}{% endif %}
     {% if not execute %}{{ return('') }}{% endif %}
-    {% set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list %}
-    {% if 'int_service_usage_daily' not in built %}{{ return('') }}{% endif %}
+    {% if not was_built('int_service_usage_daily') %}{{ return('') }}{% endif %}
     {% for row in distant_record_rows(daily) %}
         {% do exceptions.warn(
             row[0] ~ ': of the ' ~ row[1] ~ ' calls that api_usage has of ' ~ row[4] ~ ' and later, ' ~ row[2] ~ ' (' ~ row[3]
@@ -240,7 +239,7 @@
 
         select
             daily.api_service,
-            cast(newest.first_day as text)
+            {{ date_text('newest.first_day') }}
         from {{ daily }} as daily
         inner join newest on daily.call_date >= newest.first_day
         group by 1, 2

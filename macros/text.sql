@@ -62,8 +62,8 @@
 
 
 {#
-  The endpoint of an address or call, as an array of spellings from the fullest to the shortest: as it is; without verb,
-  host, version, format and key of a row; and the last part of its path, which is its name.
+  The endpoint of an address or call, as an array of two spellings: without verb, host, version, format and key of a row;
+  and the last part of its path, which is its name.
 #}
 {% macro endpoint_spellings(text) %}
     {{- return(adapter.dispatch('endpoint_spellings', 'leadgen_analytics')(text)) -}}
@@ -83,7 +83,7 @@
     ] -%}
         {%- set path.sql = 'regexp_replace(' ~ path.sql ~ ", '" ~ pattern ~ "', '', 'i')" -%}
     {%- endfor -%}
-    array[{{ text }}, {{ path.sql }}, regexp_replace({{ path.sql }}, '^.*[/:]', '')]
+    array[{{ path.sql }}, regexp_replace({{ path.sql }}, '^.*[/:]', '')]
 {%- endmacro %}
 
 

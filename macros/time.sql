@@ -87,6 +87,15 @@
 {% endmacro %}
 
 
+{# The start of the hour that a recorded row sums up: its own date and hour, or created_at first where those `are_local`. #}
+{% macro start_of_sum(are_local) -%}
+    {%- set starts = [
+        'case when hour between 0 and 23 then ' ~ recorded_hour_start('date', 'hour') ~ ' end', utc_hour('created_at'),
+    ] -%}
+    coalesce({{ (starts | reverse if are_local else starts) | join(', ') }})
+{%- endmacro %}
+
+
 {# The start of the block of so many seconds, counted from 1970, that a time falls into. #}
 {% macro epoch_block(timestamp, seconds) %}
     {{- return(adapter.dispatch('epoch_block', 'leadgen_analytics')(timestamp, seconds)) -}}

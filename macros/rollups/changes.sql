@@ -319,12 +319,17 @@
 {%- endmacro %}
 
 
+{# For on-run-end: whether this run has built a model. #}
+{% macro was_built(name) %}
+    {{ return(name in results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list) }}
+{% endmacro %}
+
+
 {# For on-run-end: how many hours keep the sums of rows that have gone, and a warning of those that do not. #}
 {% macro tell_of_pruned_rows() %}
     {% set query = pruned_hours() %}
     {% if not execute %}{{ return('') }}{% endif %}
-    {% set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list %}
-    {% if 'int_pruned_calls' not in built %}{{ return('') }}{% endif %}
+    {% if not was_built('int_pruned_calls') %}{{ return('') }}{% endif %}
     {% set kept, lost, lost_from, lost_until = run_query(query).rows[0].values() %}
     {% if kept %}
         {{ log(

@@ -206,6 +206,7 @@
         if source.present[log].created_at == 'timestamp without time zone' and source.present[other].created_at
         and zone != var('source_timezone') %}
         {% set tolerance = var('api_log_match_tolerance_seconds') %}
+        {% set other_time = indexed_time('created_at', source.present[other].created_at, 'timestamp with time zone') %}
         {% set query %}
             with newest as (
                 select created_at
@@ -216,12 +217,10 @@
             ),
 
             others as (
-                select
-                    floor(extract(epoch from {{ indexed_time('created_at', source.present[other].created_at, 'timestamp with time zone') }}) / {{ tolerance }})
-                        as slot
+                select floor(extract(epoch from {{ other_time }}) / {{ tolerance }}) as slot
                 from {{ quoted_source(other) }}
                 where
-                    {{ indexed_time('created_at', source.present[other].created_at, 'timestamp with time zone') }}
+                    {{ other_time }}
                     >= (select min(created_at) from newest) at time zone 'UTC' - interval '1 day'
             ),
 

@@ -24,10 +24,8 @@
         )
     {%- elif actual and wanted and actual.digits <= wanted.digits and actual.scale <= wanted.scale -%}
         cast({{ "nullif(cast(" ~ column ~ " as " ~ actual_type ~ "), 'NaN')" if actual.is_decimal else column }} as {{ wanted_type }})
-    {%- elif actual and wanted -%}
-        case when {{ column }} between -{{ wanted.largest }} and {{ wanted.largest }} then cast({{ column }} as {{ wanted_type }}) end
-    {%- elif actual_type == 'money' and wanted -%}
-        {%- set number = 'cast(' ~ column ~ ' as numeric)' -%}
+    {%- elif wanted and (actual or actual_type == 'money') -%}
+        {%- set number = column if actual else 'cast(' ~ column ~ ' as numeric)' -%}
         case when {{ number }} between -{{ wanted.largest }} and {{ wanted.largest }} then cast({{ number }} as {{ wanted_type }}) end
     {%- elif wanted_type == 'boolean' and actual -%}
         ({{ column }} <> 0)
@@ -122,8 +120,9 @@
   rounded to that each time.
 #}
 {% macro last_place(table_name, column_name) -%}
-    {%- set type = numeric_type(source_columns(table_name).get(column_name) or '') -%}
-    cast({{ '1e-' ~ type.scale if type and type.largest else '0.01' if source_columns(table_name).get(column_name) == 'money' else '0' }} as {{ type_money() }})
+    {%- set type = source_columns(table_name).get(column_name) or '' -%}
+    {%- set number = numeric_type('numeric(19,2)' if type == 'money' else type) -%}
+    cast({{ '1e-' ~ number.scale if number and number.largest else '0' }} as {{ type_money() }})
 {%- endmacro %}
 
 

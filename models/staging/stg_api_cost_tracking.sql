@@ -1,5 +1,3 @@
-{%- set hour_says = "case when hour between 0 and 23 then " ~ recorded_hour_start('date', 'hour') ~ " end" -%}
-{%- set creation_says = utc_hour('created_at') -%}
 {%- set is_local = hours_are_local('api_cost_tracking') -%}
 select
     -- ids
@@ -25,11 +23,7 @@ select
     rate_limit_remaining,
 
     -- timestamps: the start of the hour that the row sums up
-    coalesce(
-        {{ creation_says if is_local else hour_says }},
-        {{ hour_says if is_local else creation_says }},
-        {{ epoch_time() }}
-    ) as created_at,
+    {{ time_or_epoch(start_of_sum(is_local)) }} as created_at,
 
     -- for incremental models
     {% if is_local -%}
